@@ -66,7 +66,7 @@ def clean_meta(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     if not meta:
         return {}
     try:
-        text = json.dumps(dict(meta), allow_nan=False)
+        text = json.dumps(dict(meta), allow_nan=False, ensure_ascii=False)
         found = json.loads(clean_text(text))
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInput(f"meta must be a JSON object without NaN or infinity: {exc}") from exc
