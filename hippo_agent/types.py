@@ -1,6 +1,6 @@
 """Frozen values that all parts of hippo-agent share.
 
-Times are timezone-aware datetimes in UTC. Namespaces are tuples of strings; ``()`` is the root. Scores: higher is better.
+Times are timezone-aware datetimes in UTC. Namespaces are tuples of strings; ``()`` is the root. Higher scores win.
 """
 
 from __future__ import annotations
