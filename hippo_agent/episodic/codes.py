@@ -1,7 +1,7 @@
 """Slot codes: who, what, where and when of an episode as four hashed int8 vectors, 256 bytes in all.
 
 The identity of a name, a place or a date is lexical, so each slot is a bag of hashed words and character n-grams: equal values have equal
-codes, a typo stays near, and nothing has to be learned or downloaded. Tokens are hashed with blake2b, so codes are the same in every process.
+codes, a typo stays near, and nothing has to be learned or downloaded. Features are hashed with blake2b: codes are the same in every process.
 
 Layout: ``int8[256]`` = who | what | where | when, 64 each. A filled slot has norm 127 (up to rounding), an empty slot is all zero.
 """
@@ -10,52 +10,149 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hippo_agent.episodic.times import days
 from hippo_agent.types import SLOT_NAMES, Slots
 
-__all__ = ["CODE_BYTES", "SLOT_DIM", "Codes", "slot_codes", "slot_mask", "slot_similarity", "unpack"]
+__all__ = ["CODE_BYTES", "SLOT_DIM", "Codes", "Mask", "slot_codes", "slot_mask", "slot_similarity", "unpack"]
+
+Codes = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+_Features = tuple[tuple[str, float], ...]  # (feature, weight), energy (sum of squared weights) about 1
 
 SLOT_DIM = 64
 CODE_BYTES = SLOT_DIM * len(SLOT_NAMES)
 
-Codes = NDArray[np.int8]
-Mask = NDArray[np.bool_]
-
 _SCALE = 127.0
-_BLOCK = 2048  # rows cast to float32 at a time: 2 MB at most, stays in cache
+_BLOCK = 4096  # rows cast to float32 at a time: the block stays in cache
 _WORD = re.compile(r"\w+")
-#: Share of a word's energy that its character n-grams carry; the rest belongs to the word as a whole.
-_NGRAM_ENERGY = 0.6
-#: Energy of a date's parts: near dates share the coarse ones.
-_DATE_WEIGHTS = {"year": 0.35, "month": 0.5, "week": 0.5, "day": 0.9, "weekday": 0.25}
+#: Share of a word's energy that lies in its character n-grams; the rest belongs to the word as a whole.
+_NGRAM_ENERGY = 0.7
+#: Energy of the parts of a date: near dates share the coarse ones.
+_DATE_ENERGY = {"y": 0.15, "m": 0.25, "w": 0.2, "d": 0.3, "a": 0.1}
 
 
 def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
-    """The 256 bytes of ``NewTrace.slot_codes``. ``event_time`` joins the "when" code at half the weight of dates that were said."""
-    raise NotImplementedError
+    """The 256 bytes of ``NewTrace.slot_codes``.
+
+    ``event_time`` joins the "when" code at half the energy of a date that was said: an episode also happened when it was told.
+    """
+    when = [(_date_features(value), 1.0) for value in slots.when]
+    if event_time is not None:
+        when.append((_date_features(event_time.date().isoformat()), 0.5))
+    return b"".join(
+        (
+            _code((_value_features(value), 1.0) for value in slots.who),
+            _code((_value_features(value), 1.0) for value in slots.what),
+            _code((_value_features(value), 1.0) for value in slots.where),
+            _code(when),
+        )
+    )
 
 
 def slot_mask(code: Codes) -> Mask:
-    """bool[4]: which slots of one code are filled."""
-    return code.reshape(len(SLOT_NAMES), SLOT_DIM).any(axis=1)
+    """bool[4]: which slots of one code (int8[256]) are filled."""
+    mask: Mask = code.reshape(len(SLOT_NAMES), SLOT_DIM).any(axis=1)
+    return mask
 
 
 def unpack(rows: Sequence[bytes]) -> Codes:
-    """int8[n, 256]; ``b""`` (no codes) becomes zeros."""
-    zeros = bytes(CODE_BYTES)
-    joined = b"".join(row if len(row) == CODE_BYTES else zeros for row in rows)
+    """int8[n, 256]; rows without codes (``b""``) become zeros."""
+    empty = bytes(CODE_BYTES)
+    joined = b"".join(row if len(row) == CODE_BYTES else empty for row in rows)
     return np.frombuffer(joined, dtype=np.int8).reshape(-1, CODE_BYTES)
 
 
 def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArray[np.float32]:
-    """float32[n] in [-1, 1]: cosine per slot, averaged over the slots in ``mask`` (bool[4]; None: those that the cue has).
+    """float32[n] in [-1, 1]: cosine per slot, averaged over the slots of ``mask`` (bool[4]; None: those that the cue has).
 
-    cue: int8[256]; codes: int8[n, 256], either memory order (columns contiguous is fastest). A slot that a row lacks counts 0.
+    cue: int8[256]; codes: int8[n, 256] in either memory order (Fortran order is faster). A slot that a row lacks counts 0.
     """
-    raise NotImplementedError
+    mask = slot_mask(cue) if mask is None else mask
+    out = np.zeros(len(codes), dtype=np.float32)
+    used = np.flatnonzero(mask)
+    if not len(used):
+        return out
+    query = cue.astype(np.float32) / (_SCALE * _SCALE * len(used))
+    for columns in _runs(used):
+        part = query[columns]
+        for start in range(0, len(codes), _BLOCK):
+            block = codes[start : start + _BLOCK, columns].astype(np.float32)
+            out[start : start + _BLOCK] += block @ part
+    return out
+
+
+def _runs(used: NDArray[np.intp]) -> list[slice]:
+    """Neighbouring slots as one column range each."""
+    breaks = np.flatnonzero(np.diff(used) != 1) + 1
+    return [slice(int(run[0]) * SLOT_DIM, (int(run[-1]) + 1) * SLOT_DIM) for run in np.split(used, breaks)]
+
+
+def _code(values: Iterable[tuple[_Features, float]]) -> bytes:
+    """64 int8 bytes of a bag of values: the sum of their hashed features, scaled to norm 127."""
+    features: list[str] = []
+    weights: list[float] = []
+    for value, energy in values:
+        scale = energy**0.5
+        for feature, weight in value:
+            features.append(feature)
+            weights.append(weight * scale)
+    if not features:
+        return bytes(SLOT_DIM)
+    digests = b"".join([_digest(feature) for feature in features])
+    signs = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, SLOT_DIM)
+    vector = np.array(weights) @ (signs * 2.0 - 1.0)
+    norm = float(np.sqrt(vector @ vector))
+    if norm == 0.0:  # two opposite features: as good as never
+        return bytes(SLOT_DIM)
+    return np.rint(vector * (_SCALE / norm)).astype(np.int8).tobytes()
+
+
+@lru_cache(maxsize=16384)
+def _digest(feature: str) -> bytes:
+    """The 64 signs of a feature, packed."""
+    return blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=SLOT_DIM // 8).digest()
+
+
+@lru_cache(maxsize=4096)
+def _value_features(value: str) -> _Features:
+    """Words and character 2- and 3-grams of a value; every word of it has the same share."""
+    words = _WORD.findall(value.casefold()) or [value]
+    features: list[tuple[str, float]] = []
+    for word in words:
+        bounded = f"^{word}$"
+        grams = [bounded[i : i + n] for n in (2, 3) for i in range(len(bounded) - n + 1)]
+        gram_weight = (_NGRAM_ENERGY / len(words) / len(grams)) ** 0.5
+        features.append((word, ((1 - _NGRAM_ENERGY) / len(words)) ** 0.5))
+        features.extend((f"#{gram}", gram_weight) for gram in grams)
+    return tuple(features)
+
+
+@lru_cache(maxsize=4096)
+def _date_features(iso: str) -> _Features:
+    """Year, month, week, day and weekday of an ISO value, as far as it is that precise."""
+    try:
+        first, last = days(iso)
+    except ValueError:
+        return _value_features(iso)
+    parts = [("y", f"{first.year}")]
+    length = (last - first).days + 1
+    if length <= 31:
+        middle = date.fromordinal((first.toordinal() + last.toordinal()) // 2)
+        parts.append(("m", f"{middle.year}-{middle.month}"))
+        if length <= 7:
+            parts.append(("w", f"{middle.isocalendar()[0]}-{middle.isocalendar()[1]}"))
+        if length <= 3:
+            parts.extend(("d", day.isoformat()) for day in _each(first, last))
+            parts.extend(("a", f"{day.isoweekday()}") for day in _each(first, last))
+    return tuple((f"{kind}:{value}", _DATE_ENERGY[kind] ** 0.5) for kind, value in parts)
+
+
+def _each(first: date, last: date) -> list[date]:
+    return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
