@@ -1,9 +1,11 @@
 """Slot codes: who, what, where and when of an episode as four hashed int8 vectors, 256 bytes in all.
 
-The identity of a name, a place or a date is lexical, so each slot is a bag of hashed words and character n-grams: equal values have equal
-codes, a typo stays near, and nothing has to be learned or downloaded. Features are hashed with blake2b: codes are the same in every process.
+The identity of a name, a place or a date is lexical, so each slot is a bag of hashed words and character n-grams:
+equal values have equal codes, a typo stays near, and nothing has to be learned or downloaded. Features are hashed
+with blake2b: codes are the same in every process.
 
-Layout: ``int8[256]`` = who | what | where | when, 64 each. A filled slot has norm 127 (up to rounding), an empty slot is all zero.
+Layout: ``int8[256]`` = who | what | where | when, 64 each. A filled slot has norm 127 (up to rounding), an empty one
+is zero.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_agent.episodic.times import days
+from hippo_agent.episodic.iso_dates import days
 from hippo_agent.types import SLOT_NAMES, Slots
 
 __all__ = ["CODE_BYTES", "SLOT_DIM", "Codes", "Mask", "slot_codes", "slot_mask", "slot_similarity", "unpack"]
@@ -41,7 +43,8 @@ _DATE_ENERGY = {"y": 0.15, "m": 0.25, "w": 0.2, "d": 0.3, "a": 0.1}
 def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
     """The 256 bytes of ``NewTrace.slot_codes``.
 
-    ``event_time`` joins the "when" code at half the energy of a date that was said: an episode also happened when it was told.
+    ``event_time`` joins the "when" code at half the energy of a date that was said: an episode also happened
+    when it was told.
     """
     when = [(_date_features(value), 1.0) for value in slots.when]
     if event_time is not None:
@@ -58,7 +61,7 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
 
 def slot_mask(code: Codes) -> Mask:
     """bool[4]: which slots of one code (int8[256]) are filled."""
-    mask: Mask = code.reshape(len(SLOT_NAMES), SLOT_DIM).any(axis=1)
+    mask: Mask = np.any(code.reshape(len(SLOT_NAMES), SLOT_DIM) != 0, axis=1)
     return mask
 
 
@@ -70,9 +73,9 @@ def unpack(rows: Sequence[bytes]) -> Codes:
 
 
 def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArray[np.float32]:
-    """float32[n] in [-1, 1]: cosine per slot, averaged over the slots of ``mask`` (bool[4]; None: those that the cue has).
+    """float32[n] in [-1, 1]: cosine per slot, averaged over the slots of ``mask`` (bool[4]; None: those of the cue).
 
-    cue: int8[256]; codes: int8[n, 256] in either memory order (Fortran order is faster). A slot that a row lacks counts 0.
+    cue: int8[256]; codes: int8[n, 256], in either memory order. A slot that a row lacks counts 0.
     """
     mask = slot_mask(cue) if mask is None else mask
     out = np.zeros(len(codes), dtype=np.float32)
@@ -111,7 +114,8 @@ def _code(values: Iterable[tuple[_Features, float]]) -> bytes:
     norm = float(np.sqrt(vector @ vector))
     if norm == 0.0:  # two opposite features: as good as never
         return bytes(SLOT_DIM)
-    return np.rint(vector * (_SCALE / norm)).astype(np.int8).tobytes()
+    code: Codes = np.rint(vector * (_SCALE / norm)).astype(np.int8)
+    return code.tobytes()
 
 
 @lru_cache(maxsize=16384)
