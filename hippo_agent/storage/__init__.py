@@ -1,0 +1,1 @@
+"""Where bytes live: the SQLite record (truth), its in-memory columns, and disposable vector indexes (derived)."""

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.storage.base import Mask, Seqs, Vector
+from hippo_agent.storage.rows import micros
 from hippo_agent.types import SOURCE_KINDS, Namespace, SourceKind, Status
 
 __all__ = ["STATUSES", "Columns"]
@@ -131,12 +132,3 @@ class Columns:
     def _step(self, here: Seqs, links: Seqs) -> Seqs:
         there = np.where(here >= 0, links[here], -1)
         return np.where(there < len(self.seq), there, -1)  # a link may lead to a row past the end of this view
-
-
-def micros(time: datetime) -> int:
-    """Microseconds since 1970 in UTC, exactly."""
-    delta = time - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
