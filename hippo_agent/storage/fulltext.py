@@ -1,123 +1,179 @@
-"""BM25 over SQLite's FTS5. No user text is ever a query language: every term is a quoted string, joined by OR.
+"""BM25 over the full-text index: SQLite keeps the postings, NumPy scores them.
 
-Common words cost most and tell least, so a match reads at most a fixed number of postings: the rarest terms first.
+FTS5 needs a microsecond or two per posting to rank; here the postings of a term are read once, kept as arrays and followed
+through the outbox, so that a match costs well under a millisecond. No text is ever a query language: a term reaches SQLite
+only as a bound value. Scores are BM25 (Robertson and Zaragoza, 2009) with Lucene's non-negative idf.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hippo_agent.storage.base import Allowed, Scores, Seqs
+from hippo_agent.storage.base import Allowed, Mask, Scores, Seqs
 from hippo_agent.storage.database import Database
-from hippo_agent.storage.migrations import TOKENIZER
+from hippo_agent.storage.tokens import Tokenizer
 
-__all__ = ["FullText", "quote"]
+__all__ = ["FullText"]
 
-_POSTINGS = 12_000  # read per match at most (the rarest term is always read): about 10 ms
-_DRIFT = 0.02  # a document frequency is looked up again when the bank has changed by this share
+K1, B = 1.2, 0.75
+_POSTINGS = 60_000  # per match at most, the rarest terms first; the rarest is always read
+_TAIL = 2_000  # new traces that are followed one by one; more are read anew
 
-
-def quote(term: str) -> str:
-    """A term as an FTS5 string: never an operator, a column name or a prefix."""
-    return '"' + term.replace("\x00", " ").encode("utf-8", "replace").decode().replace('"', '""') + '"'
+Rows = NDArray[np.int32]  # indexes into the documents
+Floats = NDArray[np.float32]
 
 
 class FullText:
-    """Searching and counting terms; the triggers of the schema keep the index itself."""
+    """Words of one bank: which traces match, and how common a term is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._stems = _Stemmer()
-        self._frequency: dict[str, int] = {}  # by stem
-        self._counted_at = 0  # outbox position when the cache was started
+        self._tokenizer = Tokenizer()
+        self._lock = threading.RLock()
+        self._reset()
 
-    def match(self, terms: Sequence[str], *, limit: int, allowed: Allowed | None = None) -> tuple[Seqs, Scores]:
-        """The best ``limit`` traces for an OR of terms; ``allowed`` holds before the cut."""
-        query = self._query(terms)
-        if not query or limit < 1:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        wanted = limit if allowed is None else 4 * limit
-        while True:
-            seqs, scores = self._ranked(query, wanted)
-            exhausted = wanted < 0 or len(seqs) < wanted
-            if allowed is not None:
-                keep = allowed(seqs)
-                seqs, scores = seqs[keep], scores[keep]
-            if exhausted or len(seqs) >= limit:
-                return seqs[:limit], scores[:limit]
-            wanted = 4 * wanted if wanted < 16 * limit else -1
+    def _reset(self) -> None:
+        self._position = -1  # outbox position of everything below
+        self._seqs: Seqs = np.empty(0, np.int64)  # [n] documents, in seq order
+        self._lengths: Floats = np.empty(0, np.float32)  # [n] in terms
+        self._live: Mask = np.empty(0, np.bool_)  # [n]
+        self._postings: dict[str, tuple[Rows, Floats]] = {}  # term -> documents, occurrences in each
 
-    def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """In how many traces each term occurs; counts may lag behind the bank by two percent."""
-        stems = {term: self._stems(term) for term in terms}
-        counts = self._count({stem for found in stems.values() for stem in found})
-        return {term: min((counts[stem] for stem in found), default=0) for term, found in stems.items()}
+    def match(self, words: Sequence[str], *, limit: int, allowed: Allowed | None = None) -> tuple[Seqs, Scores]:
+        """The best ``limit`` traces for an OR of words; ``allowed`` holds before the cut. Ties: the older trace first.
 
-    def forget_counts(self) -> None:
-        """Look every frequency up anew."""
-        self._frequency.clear()
+        A word that is cut into several terms ("2023-05-07") matches where all of them occur. When the words are so common
+        that there are too many postings, the most common ones are left out.
+        """
+        with self._lock, self._database.snapshot() as connection:
+            self._follow(connection)
+            scores = np.zeros(len(self._seqs), np.float32)
+            norm = K1 * (1.0 - B + B * self._lengths / max(1.0, float(self._lengths[self._live].mean() or 1.0)))
+            total = int(self._live.sum())
+            for rows, counts in self._chosen(connection, words):
+                idf = float(np.log1p((total - len(rows) + 0.5) / (len(rows) + 0.5))) if len(rows) <= total else 0.0
+                scores[rows] += np.float32(idf * (K1 + 1.0)) * counts / (counts + norm[rows])
+            scores[~self._live] = 0.0
+            found = np.flatnonzero(scores)
+            if allowed is not None and len(found):
+                found = found[allowed(self._seqs[found])]
+            if 0 < limit < len(found):
+                found = found[np.argpartition(-scores[found], limit - 1)[:limit]]
+            best = found[np.lexsort((found, -scores[found]))][: max(0, limit)]
+            return self._seqs[best], scores[best]
 
-    def _query(self, terms: Sequence[str]) -> str:
-        frequency = self.document_frequency(list(dict.fromkeys(terms)))
-        chosen: list[str] = []
-        postings = 0
-        for term, count in sorted(frequency.items(), key=lambda item: item[1]):
+    def document_frequency(self, words: Sequence[str]) -> dict[str, int]:
+        """In how many traces each word occurs (all terms of it)."""
+        with self._lock, self._database.snapshot() as connection:
+            self._follow(connection)
+            return {word: self._frequency(connection, self._tokenizer.terms(word)) for word in words}
+
+    def _chosen(self, connection: sqlite3.Connection, words: Iterable[str]) -> list[tuple[Rows, Floats]]:
+        """Postings of the words, rarest first, within the limit."""
+        wanted = {terms for word in words if (terms := self._tokenizer.terms(word))}
+        counted = sorted((self._frequency(connection, terms), terms) for terms in wanted)
+        chosen: list[tuple[Rows, Floats]] = []
+        budget = _POSTINGS
+        for count, terms in counted:
             if not count:
                 continue
-            if chosen and postings + count > _POSTINGS:
+            if chosen and count > budget:
                 break
-            chosen.append(quote(term))
-            postings += count
-        return " OR ".join(chosen)
+            budget -= count
+            chosen.append(self._together(connection, terms))
+        return chosen
 
-    def _ranked(self, query: str, limit: int) -> tuple[Seqs, Scores]:
-        with self._database.read() as connection:
-            found = connection.execute(
-                "SELECT rowid, rank FROM fulltext WHERE fulltext MATCH ? ORDER BY rank LIMIT ?", (query, limit)
-            ).fetchall()
-        seqs = np.fromiter((row[0] for row in found), np.int64, len(found))
-        return seqs, np.fromiter((-row[1] for row in found), np.float32, len(found))
+    def _together(self, connection: sqlite3.Connection, terms: tuple[str, ...]) -> tuple[Rows, Floats]:
+        rows, counts = self._term(connection, terms[0])
+        for term in terms[1:]:
+            others, other_counts = self._term(connection, term)
+            rows, left, right = np.intersect1d(rows, others, assume_unique=True, return_indices=True)
+            counts = np.minimum(counts[left], other_counts[right])
+        return rows, counts
 
-    def _count(self, stems: set[str]) -> dict[str, int]:
-        with self._database.read() as connection:
-            position = int(connection.execute("SELECT ifnull(max(position), 0) FROM outbox").fetchone()[0])
-            if position - self._counted_at > _DRIFT * self._counted_at or len(self._frequency) > 100_000:
-                self._frequency.clear()
-                self._counted_at = position
-            missing = stems - self._frequency.keys()
-            if missing:
-                connection.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab (main, fulltext, row)")
-                for stem in missing:
-                    row = connection.execute("SELECT doc FROM temp.term WHERE term = ?", (stem,)).fetchone()
-                    self._frequency[stem] = row[0] if row else 0
-            return {stem: self._frequency[stem] for stem in stems}
+    def _term(self, connection: sqlite3.Connection, term: str) -> tuple[Rows, Floats]:
+        held = self._postings.get(term)
+        if held is None:
+            _attach_vocabulary(connection)
+            found = connection.execute("SELECT doc FROM temp.fulltext_instance WHERE term = ?", (term,)).fetchall()
+            seqs, counts = np.unique(np.fromiter((row[0] for row in found), np.int64, len(found)), return_counts=True)
+            held = self._postings[term] = (
+                np.searchsorted(self._seqs, seqs).astype(np.int32),
+                counts.astype(np.float32),
+            )
+        return held
+
+    def _frequency(self, connection: sqlite3.Connection, terms: tuple[str, ...]) -> int:
+        if len(terms) == 1 and terms[0] not in self._postings:
+            _attach_vocabulary(connection)
+            found = connection.execute("SELECT doc FROM temp.fulltext_row WHERE term = ?", terms).fetchone()
+            return int(found[0]) if found else 0
+        return int(self._live[self._together(connection, terms)[0]].sum()) if terms else 0
+
+    def _follow(self, connection: sqlite3.Connection) -> None:
+        """Catch up with the record as the open read transaction sees it."""
+        position = int(connection.execute("SELECT ifnull(max(position), 0) FROM outbox").fetchone()[0])
+        if position == self._position:
+            return
+        known = int(self._seqs[-1]) if len(self._seqs) else 0
+        changed = connection.execute("SELECT op, seq FROM outbox WHERE position > ?", (self._position,)).fetchall()
+        added = sum(op == "put" and seq > known for op, seq in changed)
+        if self._position < 0 or added > _TAIL:
+            self._reset()
+            self._load(connection)
+        else:
+            gone = np.array([seq for op, seq in changed if op == "delete" and seq <= known], np.int64)
+            at = np.searchsorted(self._seqs, gone)
+            self._live[at[self._seqs[at] == gone]] = False
+            if added:
+                query = "SELECT seq, text, speaker FROM trace WHERE seq > ? ORDER BY seq"
+                self._extend(connection.execute(query, (known,)).fetchall())
+        self._position = position
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("SELECT id, sz FROM fulltext_docsize ORDER BY id").fetchall()
+        self._seqs = np.fromiter((row[0] for row in found), np.int64, len(found))
+        self._lengths = np.fromiter((_sum_varints(row[1]) for row in found), np.float32, len(found))
+        self._live = np.ones(len(found), np.bool_)
+
+    def _extend(self, found: list[tuple[int, str, str | None]]) -> None:
+        start = len(self._seqs)
+        counts = self._tokenizer.counts((seq, f"{text} {speaker or ''}") for seq, text, speaker in found)
+        self._seqs = np.concatenate([self._seqs, np.array([row[0] for row in found], np.int64)])
+        lengths = [sum(counts[row[0]].values()) for row in found]
+        self._lengths = np.concatenate([self._lengths, np.array(lengths, np.float32)])
+        self._live = np.concatenate([self._live, np.ones(len(found), np.bool_)])
+        new: dict[str, list[tuple[int, int]]] = {}
+        for row, (seq, _, _) in enumerate(found, start):
+            for term, count in counts[seq].items():
+                if term in self._postings:
+                    new.setdefault(term, []).append((row, count))
+        for term, pairs in new.items():
+            rows, held = self._postings[term]
+            self._postings[term] = (
+                np.concatenate([rows, np.array([pair[0] for pair in pairs], np.int32)]),
+                np.concatenate([held, np.array([pair[1] for pair in pairs], np.float32)]),
+            )
 
 
-class _Stemmer:
-    """The tokens that the index makes of a term, by asking the same tokenizer in a database of its own."""
+def _attach_vocabulary(connection: sqlite3.Connection) -> None:
+    for detail in ("row", "instance"):
+        connection.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.fulltext_{detail} USING fts5vocab (main, fulltext, {detail})"
+        )
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.execute(f"CREATE VIRTUAL TABLE word USING fts5 (text, content = '', tokenize = '{TOKENIZER}')")
-        self._connection.execute("CREATE VIRTUAL TABLE token USING fts5vocab (word, instance)")
 
-    def __call__(self, term: str) -> tuple[str, ...]:
-        with self._lock:
-            found = self._known.get(term)
-            if found is None:
-                if len(self._known) > 100_000:
-                    self._known.clear()
-                found = self._known[term] = self._tokenize(term.replace("\x00", " ").encode("utf-8", "replace").decode())
-            return found
-
-    def _tokenize(self, term: str) -> tuple[str, ...]:
-        self._connection.execute("INSERT INTO word (rowid, text) VALUES (1, ?)", (term,))
-        found = self._connection.execute("SELECT term FROM token ORDER BY offset").fetchall()
-        self._connection.execute("INSERT INTO word (word) VALUES ('delete-all')")
-        return tuple(row[0] for row in found)
+def _sum_varints(blob: bytes) -> int:
+    """The sum of SQLite varints (7 bits a byte, high bit: more follows): terms in all columns of a document."""
+    total = value = 0
+    for byte in blob:
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            total += value
+            value = 0
+    return total

@@ -183,7 +183,6 @@ class SqliteRecord:
                     connection.execute("DELETE FROM trace WHERE seq = ?", (found[0],))
                     connection.execute("INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?)", (trace_id, now, reason))
                     deleted += 1
-        self._fulltext.forget_counts()
         return deleted
 
     def set_status(self, trace_ids: Sequence[str], status: Status) -> int:
@@ -350,7 +349,7 @@ class SqliteRecord:
         return self._fulltext.match(terms, limit=limit, allowed=_both(allowed, self._inside(namespace)))
 
     def document_frequency(self, terms: Sequence[str]) -> dict[str, int]:
-        """In how many traces each term occurs after stemming; may lag behind a large bank by two percent."""
+        """In how many traces each term occurs, after stemming."""
         return self._fulltext.document_frequency(terms)
 
     def _inside(self, namespace: Namespace | None) -> Allowed | None:
