@@ -6,7 +6,7 @@ Conventions, the same everywhere:
 - vectors are float32, unit norm, shape [d]; similarity is the dot product (cosine); higher is better.
 - BM25 scores are positive, higher is better (SQLite's sign is flipped at the seam).
 - one method call = one transaction; it returns only after commit.
-- everything that follows the record (the in-memory columns, an index) follows its outbox: a position in it names a state.
+- everything that follows the record (the in-memory columns, an index) follows its outbox: a position names a state.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Retention:
 class RecordStore(Protocol):
     """The system of record of one bank.
 
-    ``counters``, ``decisions`` and ``values`` ride in the same transaction as the write they belong to: counters are added
-    up, decisions are appended to the bounded log, values are JSON documents by key (gate and controller state).
+    ``counters``, ``decisions`` and ``values`` ride in the same transaction as the write they belong to: counters are
+    added up, decisions are appended to the bounded log, values are JSON documents by key (gate and controller state).
     """
 
     def append(

@@ -8,8 +8,8 @@
     mask = columns.visible(cue.namespace, since=cue.since)
     scores = columns.vectors @ query           # [n]
 
-Derived and never saved. Rows are appended past the end of every view that is out; a deletion or a change of status shows in
-views that are out as well (sooner is safer).
+Derived and never saved. Rows are appended past the end of every view that is out; a deletion or a change of status
+shows in views that are out as well (sooner is safer).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Columns:
     ) -> Mask:
         """[n] True for rows that pass every filter.
 
-        A namespace sees itself and everything below it (() sees the whole bank), or itself only with ``exact_namespace``.
+        A namespace sees itself and everything below it (() sees the whole bank), with ``exact_namespace`` only itself.
         Times filter the event time: ``since`` inclusive, ``until`` exclusive. Empty ``sources`` and ``kinds`` mean all.
         """
         mask = self.live & np.isin(self.status, [STATUSES.index(status) for status in statuses])
@@ -112,7 +112,7 @@ class Columns:
         return np.where((self.seq[found] == wanted) & self.live[found], found, -1)
 
     def neighbours(self, positions: Seqs | Sequence[int], reach: int = 1) -> Seqs:
-        """[m, 2 * reach] live rows around each position in its session: -reach .. -1, 1 .. reach; -1 where there is none."""
+        """[m, 2 * reach] live rows around each position in its session, -reach .. -1, 1 .. reach; -1: there is none."""
         start = np.asarray(positions, dtype=np.int64)
         out = np.full((len(start), 2 * reach), -1, dtype=np.int64)
         for sign, links in ((-1, self.before), (1, self.after)):

@@ -162,7 +162,9 @@ class Database:
         with translated(self.path, writing=False):
             if self.read_only:
                 if not self.path.exists():
-                    raise ReadOnlyMemory(f"there is no memory at {str(self.path.parent)!r} and none can be created there")
+                    raise ReadOnlyMemory(
+                        f"there is no memory at {str(self.path.parent)!r} and none can be created there"
+                    )
                 _check_header(self.path)
                 self._connection = _connect(self.path, read_only=True)
                 _check_format(self._connection, self.path)
@@ -189,7 +191,9 @@ class Database:
                 if alone and left_open:
                     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                     if found != "ok":
-                        raise CorruptMemory(f"{str(self.path)!r} is damaged ({found}); it was not changed: restore a backup")
+                        raise CorruptMemory(
+                            f"{str(self.path)!r} is damaged ({found}); it was not changed: restore a backup"
+                        )
         except BaseException:
             self._open_lock.release()
             raise
@@ -273,7 +277,9 @@ def _check_header(path: Path) -> None:
         header = file.read(100)
         size = os.fstat(file.fileno()).st_size
     if len(header) < 100 or not header.startswith(b"SQLite format 3\x00"):
-        raise CorruptMemory(f"{str(path)!r} is not a SQLite database; it was not changed: move it away or restore a backup")
+        raise CorruptMemory(
+            f"{str(path)!r} is not a SQLite database; it was not changed: move it away or restore a backup"
+        )
     page = struct.unpack_from(">H", header, 16)[0]
     changes, pages, checked = (struct.unpack_from(">I", header, at)[0] for at in (24, 28, 92))
     log = path.with_name(path.name + "-wal")
@@ -281,15 +287,21 @@ def _check_header(path: Path) -> None:
     if settled and changes == checked and pages and size < pages * (65536 if page == 1 else page):
         raise CorruptMemory(f"{str(path)!r} is truncated ({size} bytes); it was not changed: restore a backup")
     if settled and struct.unpack_from(">I", header, 68)[0] != migrations.APPLICATION_ID:
-        raise CorruptMemory(f"{str(path)!r} is a database of another program; it was not changed: choose another folder")
+        raise CorruptMemory(
+            f"{str(path)!r} is a database of another program; it was not changed: choose another folder"
+        )
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
-        raise CorruptMemory(f"{str(path)!r} is a database of another program; it was not changed: choose another folder")
+        raise CorruptMemory(
+            f"{str(path)!r} is a database of another program; it was not changed: choose another folder"
+        )
     found, newest = migrations.schema_version(connection), len(migrations.MIGRATIONS)
     if found > newest:
-        raise MigrationError(f"{str(path)!r} has format {found}, this version reads up to {newest}; upgrade hippo-agent")
+        raise MigrationError(
+            f"{str(path)!r} has format {found}, this version reads up to {newest}; upgrade hippo-agent"
+        )
     if found < 1:
         raise CorruptMemory(f"{str(path)!r} has no format number; it was not changed: restore a backup")
 
@@ -310,7 +322,9 @@ def translated(path: Path, *, writing: bool) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _translate(error, path, writing=writing) from error
     except PermissionError as error:
-        raise ReadOnlyMemory(f"{str(path)!r} cannot be used: {error.strerror}; check the rights of the folder") from error
+        raise ReadOnlyMemory(
+            f"{str(path)!r} cannot be used: {error.strerror}; check the rights of the folder"
+        ) from error
 
 
 def _translate(error: sqlite3.Error, path: Path, *, writing: bool) -> StorageError:
@@ -348,6 +362,6 @@ def _leave_all() -> None:
         database._leave_to_parent()
 
 
-# A connection must not be carried into a forked child: SQLite's file locks belong to the process. No statement runs while the
-# process forks, and the child closes its copies at once, while the parent still holds its own locks.
+# A connection must not be carried into a forked child: SQLite's file locks belong to the process. No statement runs
+# while the process forks, and the child closes its copies at once, while the parent still holds its own locks.
 os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_leave_all)

@@ -28,8 +28,9 @@ def m001_record(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-# seq is the order of everything. Small columns come first and the vector last, so that a scan that wants no vectors reads
-# no overflow pages. Full text is written by the record, not by a trigger: with an untrusted schema SQLite allows no other way. Times are microseconds since 1970 in UTC; namespace, slots, meta and parents are JSON.
+# seq is the order of everything. Small columns come first and the vector last, so that a scan that wants no vectors
+# reads no overflow pages. Full text is written by the record, not by a trigger, for SQLite allows no virtual table in a
+# trigger while the schema is not trusted. Times are microseconds since 1970 in UTC; namespace, slots, meta and parents are JSON.
 _RECORD = f"""
 CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT
 ;;
@@ -146,9 +147,8 @@ def apply(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGR
     """Bring the schema up to date; a step that fails is rolled back whole and raises MigrationError."""
     newest = len(migrations)
     if schema_version(connection) > newest:
-        raise MigrationError(
-            f"the memory has format {schema_version(connection)}, this version reads up to {newest}; upgrade hippo-agent"
-        )
+        found = schema_version(connection)
+        raise MigrationError(f"the memory has format {found}, this version reads up to {newest}; upgrade hippo-agent")
     while schema_version(connection) < newest:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -27,12 +27,15 @@ def write_notes(connection: sqlite3.Connection, notes: Notes) -> None:
     """Write notes inside the caller's transaction."""
     for name, amount in (notes.counters or {}).items():
         connection.execute(
-            "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            "INSERT INTO counter (name, value) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
             (name, int(amount)),
         )
     for note in notes.decisions:
         row = (micros(note.time), note.decision, dump_document(note.reasons), float(note.salience), note.digest)
-        connection.execute("INSERT INTO decision (time, decision, reasons, salience, digest) VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(
+            "INSERT INTO decision (time, decision, reasons, salience, digest) VALUES (?, ?, ?, ?, ?)", row
+        )
     if notes.decisions:
         connection.execute(
             "DELETE FROM decision WHERE number <= (SELECT max(number) FROM decision) - ?", (DECISIONS_KEPT,)
@@ -49,8 +52,11 @@ def read_decisions(connection: sqlite3.Connection, limit: int) -> list[DecisionN
     query = "SELECT time, decision, reasons, salience, digest FROM decision ORDER BY number DESC LIMIT ?"
     return [
         DecisionNote(
-            time=from_micros(time), decision=decision, reasons=tuple(json.loads(reasons)), salience=salience, digest=digest
+            time=from_micros(time),
+            decision=decision,
+            reasons=tuple(json.loads(reasons)),
+            salience=salience,
+            digest=digest,
         )
         for time, decision, reasons, salience, digest in connection.execute(query, (limit,))
     ]
-

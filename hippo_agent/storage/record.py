@@ -1,7 +1,7 @@
 """The system of record of one bank: one SQLite file that everything else can be rebuilt from.
 
     record = SqliteRecord(folder)
-    trace = record.append([new])[0]     # returns after commit: row, full text, outbox, counters, decisions in one transaction
+    trace = record.append([new])[0]     # after commit: row, full text, outbox, counters, decisions in one transaction
     record.by_seq([trace.seq])
 
 It keeps rows; it embeds nothing, gates nothing and ranks nothing but words.
@@ -75,7 +75,7 @@ class SqliteRecord:
     ) -> None:
         """Open or create the record in a folder. A folder that cannot be written is opened read-only.
 
-        ``durability``: "process" survives kill -9 at any moment, "power" a power cut as well (a few milliseconds per write).
+        ``durability``: "process" survives kill -9 at any moment, "power" a power cut as well (milliseconds per write).
         ``clock`` dates tombstones. Raises CorruptMemory, MigrationError, ReadOnlyMemory, StorageError.
         """
         self.folder = Path(folder)
@@ -145,7 +145,8 @@ class SqliteRecord:
                 raise TraceNotFound(f"no trace {trace_id!r}: it was never written, or it was forgotten")
             seq = found[0]
             connection.execute(
-                "INSERT INTO observation (trace_seq, namespace, key, t_write, row_hash, event) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO observation (trace_seq, namespace, key, t_write, row_hash, event) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 (seq, dump(event.namespace), event.key, written_at, event_hash(seq, written_at, raw), raw),
             )
             connection.execute(
@@ -229,7 +230,9 @@ class SqliteRecord:
             for trace_id, vector in vectors.items():
                 vec = check_vector(vector)
                 self._claim_embedder(connection, embedder_id, len(vec) // 4)
-                found = connection.execute(f"SELECT {', '.join(IMMUTABLE)} FROM trace WHERE id = ?", (trace_id,)).fetchone()
+                found = connection.execute(
+                    f"SELECT {', '.join(IMMUTABLE)} FROM trace WHERE id = ?", (trace_id,)
+                ).fetchone()
                 if found is None:
                     continue
                 ending = (embedder_id, len(vec) // 4, bytes(codes.get(trace_id, found[-2])), vec)
@@ -257,7 +260,7 @@ class SqliteRecord:
         return dropped
 
     def unembedded(self, embedder_id: str, *, limit: int = 1000) -> list[Trace]:
-        """Traces that wait for a vector, oldest first; EmbedderMismatch when the bank holds another embedder's vectors."""
+        """Traces that wait for a vector, oldest first; EmbedderMismatch when the bank holds another embedder's."""
         held = self.embedder()
         if held is not None and held[0] != embedder_id:
             raise _mismatch(held[0], embedder_id)
@@ -449,7 +452,7 @@ class SqliteRecord:
         with self.database.write(durable=True) as connection:
             connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
             connection.execute(
-                "DELETE FROM outbox WHERE position < (SELECT max(position) FROM outbox later WHERE later.seq = outbox.seq)"
+                "DELETE FROM outbox WHERE position NOT IN (SELECT max(position) FROM outbox GROUP BY seq)"
             )
         self.database.vacuum()
 
@@ -495,7 +498,9 @@ def _storable(text: str) -> str:
 
 
 def _mismatch(held: str, given: str) -> EmbedderMismatch:
-    return EmbedderMismatch(f"the bank holds vectors of {held!r}, not of {given!r}; use that embedder or re-embed the bank")
+    return EmbedderMismatch(
+        f"the bank holds vectors of {held!r}, not of {given!r}; use that embedder or re-embed the bank"
+    )
 
 
 def _both(first: Allowed | None, second: Allowed | None) -> Allowed | None:

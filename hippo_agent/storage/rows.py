@@ -1,7 +1,7 @@
 """Traces and events as database rows, and back; what a row must satisfy; what its hash covers.
 
-Two hashes per row, because SQLite does not notice a flipped byte inside a value: ``row_hash`` covers everything that never
-changes (text, provenance, times, vector), ``state_hash`` the little that does (status, strength, repeats, last use).
+Two hashes per row, because SQLite does not notice a flipped byte inside a value: ``row_hash`` covers everything that
+never changes (text, provenance, times, vector), ``state_hash`` the little that does (status, strength, repeats, use).
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def encode(new: NewTrace, seq: int) -> Row:
 
 def to_trace(row: tuple[Any, ...]) -> Trace:
     """A trace from the columns listed in TRACE."""
-    (seq, status, strength, repeats, _, trace_id, namespace, session, speaker, kind, key, source, principal, trust) = row[:14]
+    (seq, status, strength, repeats, _, trace_id, namespace, session, speaker, kind, key, source, principal, trust) = (
+        row[:14]
+    )
     (parents, t_event, t_write, salience, reward, pinned, text, slots, meta) = row[14:]
     return Trace(
         id=trace_id,
@@ -189,7 +191,9 @@ def check_vector(vector: Vector) -> bytes:
         raise InvalidVector(f"a vector of shape {np.shape(vector)!r} cannot be stored; pass one of shape [d]")
     norm = float(np.dot(flat, flat)) ** 0.5
     if not abs(norm - 1.0) < 1e-3:  # False for NaN as well
-        raise InvalidVector(f"a vector of norm {norm:g} cannot be stored; normalise it to 1 (no NaN, no infinity, not zero)")
+        raise InvalidVector(
+            f"a vector of norm {norm:g} cannot be stored; normalise it to 1 (no NaN, no infinity, not zero)"
+        )
     return flat.tobytes()
 
 

@@ -22,7 +22,9 @@ class Tokenizer:
         self._known: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.execute(f"CREATE VIRTUAL TABLE document USING fts5 (text, content = '', tokenize = '{TOKENIZER}')")
+        self._connection.execute(
+            f"CREATE VIRTUAL TABLE document USING fts5 (text, content = '', tokenize = '{TOKENIZER}')"
+        )
         self._connection.execute("CREATE VIRTUAL TABLE term USING fts5vocab (document, instance)")
 
     def terms(self, word: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Vector indexes: derived from the record, disposable, never trusted further than their checks reach."""
