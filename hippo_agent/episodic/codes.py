@@ -36,6 +36,8 @@ _BLOCK = 4096  # rows cast to float32 at a time: the block stays in cache
 _WORD = re.compile(r"\w+")
 #: Share of a word's energy that lies in its character n-grams; the rest belongs to the word as a whole.
 _NGRAM_ENERGY = 0.7
+#: "What" lists its rarest words first; each one counts this much less than the one before (energy).
+_WHAT_DECAY = 0.8
 #: Energy of the parts of a date: near dates share the coarse ones.
 _DATE_ENERGY = {"y": 0.15, "m": 0.25, "w": 0.2, "d": 0.3, "a": 0.1}
 
@@ -52,7 +54,7 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
     return b"".join(
         (
             _code((_value_features(value), 1.0) for value in slots.who),
-            _code((_value_features(value), 1.0) for value in slots.what),
+            _code((_value_features(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)),
             _code((_value_features(value), 1.0) for value in slots.where),
             _code(when),
         )

@@ -8,7 +8,6 @@ with beta large enough to be of use it returns the best cosine match, and it nev
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from functools import lru_cache
 
 import numpy as np
@@ -18,12 +17,16 @@ from hippo_agent.episodic.iso_dates import overlap
 from hippo_agent.episodic.words import tokens
 from hippo_agent.types import SLOT_NAMES, Slots
 
-__all__ = ["BETA", "agreement", "ambiguity", "complete_slots", "hopfield"]
+__all__ = ["BETA", "MISPLACED", "agreement", "ambiguity", "complete_slots", "hopfield"]
 
 Floats = NDArray[np.float32]
 
 #: Inverse temperature for unit vectors: below about 20 the softmax averages over a cluster instead of choosing in it.
 BETA = 50.0
+#: What a name counts that is held in another slot than the cue's.
+MISPLACED = 0.8
+#: What a number counts among the words of a slot: it is seldom said in vain.
+NUMBER_WEIGHT = 2.0
 
 
 def complete_slots(cue: Slots, stored: Slots) -> Slots:
@@ -34,17 +37,27 @@ def complete_slots(cue: Slots, stored: Slots) -> Slots:
 def agreement(cue: Slots, stored: Slots) -> float:
     """In [0, 1]: mean over the cue's slots of how much of their values the stored slots hold; 0 for an empty cue.
 
-    Names and words agree by their best word match, typos included; dates by overlap in time.
+    Names and words agree by their best word match, typos included, numbers only with themselves, dates by overlap in
+    time. A name held in another slot counts `MISPLACED`: a short cue often does not say which slot it means.
     """
     shares = []
     for name in SLOT_NAMES:
-        wanted, held = getattr(cue, name), getattr(stored, name)
+        wanted = getattr(cue, name)
         if wanted:
-            alike = overlap if name == "when" else _alike
-            shares.append(
-                sum(max((alike(value, other) for other in held), default=0.0) for value in wanted) / len(wanted)
-            )
+            weights = [NUMBER_WEIGHT if value.isdigit() else 1.0 for value in wanted]
+            held = sum(weight * _held(value, name, stored) for value, weight in zip(wanted, weights, strict=True))
+            shares.append(held / sum(weights))
     return sum(shares) / len(shares) if shares else 0.0
+
+
+def _held(value: str, name: str, stored: Slots) -> float:
+    if name == "when":
+        return max((overlap(value, other) for other in stored.when), default=0.0)
+    best = max((_alike(value, other) for other in getattr(stored, name)), default=0.0)
+    for elsewhere in ("who", "what", "where"):
+        if best < MISPLACED and elsewhere != name:
+            best = max(best, *(MISPLACED * _alike(value, other) for other in getattr(stored, elsewhere)), 0.0)
+    return best
 
 
 def ambiguity(scores: Floats, *, beta: float = BETA) -> float:
@@ -75,21 +88,30 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _alike(wanted: str, held: str) -> float:
-    """Mean over the words of ``wanted`` of their best match in ``held``; matches below 0.7 count nothing."""
+    """Mean over the words of ``wanted`` of their best match in ``held``; matches below 0.5 count nothing."""
     words, others = _words(wanted), _words(held)
     if not words or not others:
         return float(wanted == held)
-    return sum(max(_ratio(word, other) for other in others) for word in words) / len(words)
+    return sum(max([_dice(word, other) for other in others]) for word in words) / len(words)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _words(value: str) -> tuple[str, ...]:
     return tuple(token.low for token in tokens(value))
 
 
-@lru_cache(maxsize=16384)
-def _ratio(a: str, b: str) -> float:
+def _dice(a: str, b: str) -> float:
+    """Shared character pairs, in [0, 1]; 0 for different numbers and for words that hardly share any."""
     if a == b:
         return 1.0
-    ratio = SequenceMatcher(None, a, b).ratio()
-    return ratio if ratio >= 0.7 else 0.0
+    if a.isdigit() or b.isdigit():
+        return 0.0
+    pairs, others = _pairs(a), _pairs(b)
+    dice = 2 * len(pairs & others) / (len(pairs) + len(others))
+    return dice if dice >= 0.5 else 0.0
+
+
+@lru_cache(maxsize=8192)
+def _pairs(word: str) -> frozenset[str]:
+    bounded = f"^{word}$"
+    return frozenset(bounded[i : i + 2] for i in range(len(bounded) - 1))

@@ -92,7 +92,7 @@ def find_names(words: Sequence[Token], taken: Sequence[bool], known: Collection[
     silent = _casing_is_silent(words)
     found: list[Name] = []
     for first, last in _headline_runs(words, taken) if silent else _runs(words, taken):
-        found.append(_name(words, first, last, known, found, silent))
+        found.append(_name(words, first, _with_place_noun(words, taken, first, last), known, found, silent))
     if known:
         covered = {i for name in found for i in range(name.first, name.last + 1)}
         found += [
@@ -202,6 +202,15 @@ def _continues(words: Sequence[Token], taken: Sequence[bool], i: int) -> int | N
     return None
 
 
+def _with_place_noun(words: Sequence[Token], taken: Sequence[bool], first: int, last: int) -> int:
+    """A place noun in lower case right after a name belongs to it: "the Corvin market", "at Corvin market"."""
+    after = last + 1
+    if not first or after >= len(words) or taken[after] or words[after].low not in PLACE_NOUNS:
+        return last
+    led = words[first - 1].low in _WHERE or words[first - 1].low in ("the", "to", "from", "a", "an", "this", "that")
+    return after if led and words[after].gap == " " and not words[last].low.endswith("'s") else last
+
+
 def _name(
     words: Sequence[Token], first: int, last: int, known: Collection[str], before: Sequence[Name], silent: bool
 ) -> Name:
@@ -234,11 +243,12 @@ def _role(
     head, tail = base(words[first].low), base(words[last].low)
     if any(name.text.lower() == low and name.role != "what" for name in before):
         return next(name.role for name in before if name.text.lower() == low and name.role != "what")
-    if first < last and (tail in PLACE_NOUNS or head in PLACE_NOUNS or head in LEADING):
+    if first < last and (tail in PLACE_NOUNS or head in LEADING):
         return "where"
     if low in _PEOPLES:
         return "what"
-    ahead = words[first - 1].low if first else ""
+    ahead = words[first - 1].low if first and words[first].gap == " " else ""
+    owned = ahead.endswith("'s") and ahead not in STOP
     determined = ahead in _DETERMINERS
     preposition = words[first - 2].low if determined and first > 1 else ahead
     possessive = words[last].low.endswith("'s")
@@ -250,22 +260,11 @@ def _role(
         before
         and before[-1].role == "where"
         and before[-1].last == first - 1 - (ahead in ("and", "or"))
-        and words[first].gap in (" ", ", ")
         and (ahead in ("and", "or") or words[first].gap == ", ")
     ):
         return "where"  # "Lisbon and Porto", "Austin, Texas"
-    if (
-        determined
-        or (
-            first
-            and words[first - 1].low.endswith("'s")
-            and words[first].gap == " "
-            and words[first - 1].low not in STOP
-        )
-        or (first == last and not silent and words[first].text.isupper() and 1 < len(text) <= 5)
-    ):
-        return "what"
-    return "who"
+    acronym = first == last and not silent and words[first].text.isupper() and 1 < len(text) <= 5
+    return "what" if determined or owned or acronym else "who"
 
 
 def _towards(words: Sequence[Token], first: int) -> Role:

@@ -31,8 +31,8 @@ PLACE_NOUNS = word_set(
 #: First words of place names.
 LEADING = word_set(
     """
-    lake mount mt port fort san santa saint st new north south east west cape isle río rio upper lower camp
-    point
+    lake mount mt port fort san santa saint st new north south east west cape isle río rio upper lower camp point hotel
+    café cafe villa castle university college museum institute academy bay
     """
 )
 

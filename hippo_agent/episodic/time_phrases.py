@@ -280,6 +280,7 @@ _YEAR = r"(?P<year>(?:19|20)\d\d)\b"
 _D = r"(?:3[01]|[12]\d|0?[1-9])"
 _TH = r"(?:st|nd|rd|th)"
 _DAYS = rf"(?P<day>{_D}){_TH}?(?:(?: to |-|\u2013)(?P<last>{_D}){_TH}?)?"
+_DATED = rf"(?:{_any(_WEEKDAYS)},? (?:the )?)?"  # "Saturday, 6 May"
 _WHICH = r"(?P<which>last|past|previous|this|next|coming)"
 _UNITS = rf"(?P<unit>(?:{'|'.join(_UNIT_DAYS)})s?)"
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_COUNTS, key=len, reverse=True))})(?: of)?"
@@ -296,8 +297,8 @@ KINDS: Mapping[str, Kind] = {
         r"(?P<iso>\d{4}-\d\d(?:-\d\d)?)(?:[T\x20]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![\d-])", _iso
     ),
     "numeric": _kind(r"(?P<first>\d{1,2})[/.](?P<second>\d{1,2})[/.](?P<year>\d{4}|\d\d)(?![/.]?\d)", _numeric),
-    "day_month": _kind(rf"{_DAYS}(?: of)? (?P<month>{_MONTH})\b{_NOT_A_VERB}(?:\.?,? {_YEAR})?", _day),
-    "month_day": _kind(rf"(?P<month>{_MONTH})\.? (?:the )?{_DAYS}\b(?![:%])(?:,? {_YEAR})?", _day),
+    "day_month": _kind(rf"{_DATED}{_DAYS}(?: of)? (?P<month>{_MONTH})\b{_NOT_A_VERB}(?:\.?,? {_YEAR})?", _day),
+    "month_day": _kind(rf"{_DATED}(?P<month>{_MONTH})\.? (?:the )?{_DAYS}\b(?![:%])(?:,? {_YEAR})?", _day),
     "month_year": _kind(rf"(?P<month>{_MONTH})\.?,?(?: of)? {_YEAR}", _month_and_year),
     "season_year": _kind(rf"(?P<season>{_any(_SEASONS)})(?: of)?,? {_YEAR}", _season_and_year),
     "holiday_year": _kind(rf"(?P<which>)(?P<holiday>{_any(_HOLIDAYS)})(?: day)?,? {_YEAR}", _holiday),
