@@ -129,6 +129,19 @@ class Database:
                 connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 writer.release()
 
+    @contextmanager
+    def fresh(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection of its own in one read transaction: what is on disk, past every cache."""
+        if self._closed:
+            raise MemoryClosed(f"{str(self.path)!r} was closed; open a new Memory")
+        with (
+            translated(self.path, writing=False),
+            contextlib.closing(_connect(self.path, read_only=True)) as connection,
+        ):
+            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # damaged text is read, not raised
+            connection.execute("BEGIN")
+            yield connection
+
     def vacuum(self) -> None:
         """Rewrite the file without free pages, and empty the log."""
         with self._lock, translated(self.path, writing=True):
@@ -330,7 +343,7 @@ def translated(path: Path, *, writing: bool) -> Iterator[None]:
 def _translate(error: sqlite3.Error, path: Path, *, writing: bool) -> StorageError:
     text, where = str(error), repr(str(path))
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # Python >= 3.11; the message decides before that
-    if code in (11, 26) or "malformed" in text or "not a database" in text:
+    if code in (11, 26) or "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
         return CorruptMemory(f"{where} is damaged ({text}); run `hippo doctor` or restore a backup")
     if code == 13 or "is full" in text:
         return StorageFull(f"no space left for {where}; what was acknowledged is safe: free space and try again")

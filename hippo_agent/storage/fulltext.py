@@ -2,7 +2,8 @@
 
 FTS5 needs a microsecond or two per posting to rank; here the postings of a term are read once, kept as arrays and
 followed through the outbox, so that a match costs a millisecond or two at 100,000 traces. No text is ever a query
-language: a term reaches SQLite only as a bound value. Scores are BM25 (Robertson and Zaragoza, 2009) with Lucene's non-negative idf.
+language: a term reaches SQLite only as a bound value. Scores are BM25 (Robertson and Zaragoza, 2009) with Lucene's
+non-negative idf.
 """
 
 from __future__ import annotations

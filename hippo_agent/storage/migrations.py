@@ -30,7 +30,8 @@ def m001_record(connection: sqlite3.Connection) -> None:
 
 # seq is the order of everything. Small columns come first and the vector last, so that a scan that wants no vectors
 # reads no overflow pages. Full text is written by the record, not by a trigger, for SQLite allows no virtual table in a
-# trigger while the schema is not trusted. Times are microseconds since 1970 in UTC; namespace, slots, meta and parents are JSON.
+# trigger while the schema is not trusted. Times are microseconds since 1970 in UTC; namespace, slots, meta and parents
+# are JSON.
 _RECORD = f"""
 CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT
 ;;

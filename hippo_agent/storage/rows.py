@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hippo_agent.errors import InvalidInput, InvalidVector
+from hippo_agent.errors import CorruptMemory, InvalidInput, InvalidVector
 from hippo_agent.storage.base import NewTrace, Observation, Vector
 from hippo_agent.types import EMPTY, SLOT_NAMES, Event, Namespace, Provenance, Slots, Trace
 
@@ -122,7 +122,14 @@ def encode(new: NewTrace, seq: int) -> Row:
 
 
 def to_trace(row: tuple[Any, ...]) -> Trace:
-    """A trace from the columns listed in TRACE."""
+    """A trace from the columns listed in TRACE; CorruptMemory when its JSON is damaged."""
+    try:
+        return _to_trace(row)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise CorruptMemory(f"trace {row[5]!r} is damaged ({error}); run `hippo doctor`") from error
+
+
+def _to_trace(row: tuple[Any, ...]) -> Trace:
     (seq, status, strength, repeats, _, trace_id, namespace, session, speaker, kind, key, source, principal, trust) = (
         row[:14]
     )
