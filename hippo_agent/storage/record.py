@@ -14,6 +14,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,21 @@ from hippo_agent.storage.rows import (
 )
 from hippo_agent.types import Event, Namespace, Status, Trace
 
-__all__ = ["FILE_NAME", "SqliteRecord"]
+__all__ = ["FILE_NAME", "FullRow", "SqliteRecord", "find_key", "insert", "last_seq"]
 
 FILE_NAME = "record.sqlite3"
 _CHUNK = 500  # values per IN list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullRow:
+    """A trace and what else its row holds."""
+
+    trace: Trace
+    vector: Vector | None
+    embedder_id: str | None
+    slot_codes: bytes
+    last_used: datetime | None
 
 
 class SqliteRecord:
@@ -102,12 +114,12 @@ class SqliteRecord:
         with self.database.write() as connection:
             traces: list[Trace] = []
             written: list[Row] = []
-            seq = _last_seq(connection)
+            seq = last_seq(connection)
             keys: dict[tuple[Namespace, str], Trace] = {}
             for new in rows:
                 event = new.event
                 if event.key is not None:
-                    held = keys.get((event.namespace, event.key)) or _find_key(connection, event.namespace, event.key)
+                    held = keys.get((event.namespace, event.key)) or find_key(connection, event.namespace, event.key)
                     if held is not None:
                         traces.append(held)
                         continue
@@ -118,8 +130,8 @@ class SqliteRecord:
                 written.append(row)
                 if event.key is not None:
                     keys[event.namespace, event.key] = trace
-            self._check_embedder(connection, written)
-            _insert(connection, written)
+            self.check_embedder(connection, written)
+            insert(connection, written)
             write_notes(connection, notes)
         return traces
 
@@ -138,7 +150,7 @@ class SqliteRecord:
             check_text(label)
         raw, written_at = dump_event(event), micros(write_time)
         with self.database.write() as connection:
-            if event.key is not None and (held := _find_key(connection, event.namespace, event.key)):
+            if event.key is not None and (held := find_key(connection, event.namespace, event.key)):
                 return held
             found = connection.execute("SELECT seq FROM trace WHERE id = ?", (trace_id,)).fetchone()
             if found is None:
@@ -250,7 +262,7 @@ class SqliteRecord:
             seqs = [row[0] for row in connection.execute("SELECT seq FROM trace WHERE vec IS NOT NULL")]
             for seq in seqs:
                 found = connection.execute(f"SELECT {', '.join(IMMUTABLE)} FROM trace WHERE seq = ?", (seq,)).fetchone()
-                ending = (None, 0, b"", None)
+                ending = (None, 0, found[-2], None)
                 connection.execute(
                     "UPDATE trace SET embedder_id = ?, dim = ?, slot_codes = ?, vec = ?, row_hash = ? WHERE seq = ?",
                     (*ending, row_hash((*found[:-4], *ending)), seq),
@@ -268,7 +280,8 @@ class SqliteRecord:
             query = f"SELECT {TRACE} FROM trace WHERE vec IS NULL ORDER BY seq LIMIT ?"
             return [to_trace(row) for row in connection.execute(query, (limit,))]
 
-    def _check_embedder(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    def check_embedder(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        """EmbedderMismatch or InvalidVector unless the rows' vectors are of the bank's embedder; the first sets it."""
         for embedder_id, dim in {row.immutable[-4:-2] for row in rows}:
             if embedder_id is not None:
                 self._claim_embedder(connection, embedder_id, dim)
@@ -295,7 +308,7 @@ class SqliteRecord:
     def find_key(self, namespace: Namespace, key: str) -> Trace | None:
         """The trace that holds this idempotency key, written or merged."""
         with self.database.snapshot() as connection:
-            return _find_key(connection, namespace, key)
+            return find_key(connection, namespace, key)
 
     def observations(self, trace_id: str) -> list[Observation]:
         """What was merged into this trace, oldest first."""
@@ -317,6 +330,27 @@ class SqliteRecord:
                 return
             after = found[-1][1]
             yield [(to_trace(row[1:]), None if row[0] is None else np.frombuffer(row[0], "<f4")) for row in found]
+
+    def scan_full(self, *, batch: int = 500) -> Iterator[Sequence[FullRow]]:
+        """All traces with everything that a row holds, for export."""
+        query = f"SELECT vec, embedder_id, slot_codes, {TRACE} FROM trace WHERE seq > ? ORDER BY seq LIMIT ?"
+        after = 0
+        while True:
+            with self.database.read() as connection:
+                found = connection.execute(query, (after, batch)).fetchall()
+            if not found:
+                return
+            after = found[-1][3]
+            yield [
+                FullRow(
+                    trace=to_trace(row[3:]),
+                    vector=None if row[0] is None else np.frombuffer(row[0], "<f4"),
+                    embedder_id=row[1],
+                    slot_codes=row[2],
+                    last_used=None if row[7] is None else from_micros(row[7]),
+                )
+                for row in found
+            ]
 
     def count(self, status: Status | None = None) -> int:
         """How many traces there are (of one status)."""
@@ -467,7 +501,8 @@ class SqliteRecord:
         self.close()
 
 
-def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Write rows and their full text inside the caller's transaction."""
     try:
         connection.executemany(INSERT, [row.values() for row in rows])
         words = [(row.immutable[0], row.immutable[17], row.immutable[4]) for row in rows]
@@ -478,12 +513,14 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         raise InvalidInput(f"a number is too large to be stored ({error})") from error
 
 
-def _last_seq(connection: sqlite3.Connection) -> int:
+def last_seq(connection: sqlite3.Connection) -> int:
+    """The last position given out, deleted traces included."""
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'trace'").fetchone()
     return int(found[0]) if found else 0
 
 
-def _find_key(connection: sqlite3.Connection, namespace: Namespace, key: str) -> Trace | None:
+def find_key(connection: sqlite3.Connection, namespace: Namespace, key: str) -> Trace | None:
+    """The trace that holds a key, by its own event or by a merged one."""
     where = (dump(namespace), key)
     found = connection.execute(f"SELECT {TRACE} FROM trace WHERE namespace = ? AND key = ?", where).fetchone()
     if found is None:
