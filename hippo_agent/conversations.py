@@ -22,7 +22,7 @@ __all__ = ["Conversation", "Question", "Turn", "load", "parse"]
 
 ADVERSARIAL = 5  # LoCoMo's category of questions whose premise is false
 _SESSION = re.compile(r"session_(\d+)")
-_TURN_ID = re.compile(r"D\d+:\d+")
+_TURN_ID = re.compile(r"D:?(\d+):(\d+)")  # two ids may share a string, and "D:11:26" means D11:26
 _TIME = "%I:%M %p on %d %B, %Y"
 
 
@@ -137,7 +137,7 @@ def _question(entry: object, *, where: str) -> Question:
     return Question(
         text=entry["question"],
         answer=None if answer is None else str(answer),
-        evidence=tuple(dict.fromkeys(turn for item in evidence for turn in _TURN_ID.findall(str(item)))),
+        evidence=tuple(dict.fromkeys(f"D{s}:{t}" for item in evidence for s, t in _TURN_ID.findall(str(item)))),
         category=int(entry.get("category") or 0),
     )
 

@@ -30,7 +30,7 @@ def sample(**changes: Any) -> dict[str, Any]:
                 {"speaker": "Bo", "dia_id": "D2:3", "text": "  "},
             ],
         },
-        "qa": [{"question": "Where is Ada?", "answer": 7, "evidence": ["D2:1; D10:1", "D", "D2:1"], "category": 4}],
+        "qa": [{"question": "Where is Ada?", "answer": 7, "evidence": ["D2:1; D:10:1", "D", "D2:1"], "category": 4}],
         **changes,
     }
 

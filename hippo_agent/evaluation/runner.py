@@ -1,0 +1,77 @@
+"""Running a suite by name, always beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from hippo_agent.embedding.base import Embedder
+from hippo_agent.errors import ConfigError
+from hippo_agent.evaluation.baselines import BASELINES
+from hippo_agent.evaluation.contract import OpenMemory
+from hippo_agent.evaluation.hippo import HippoSystem
+from hippo_agent.evaluation.pool import CachedEmbedder, System
+from hippo_agent.evaluation.report import Report, versions
+from hippo_agent.evaluation.run import Outcome, Run
+
+__all__ = ["SUITES", "run_suite"]
+
+SUITES = ("locomo", "longmemeval", "partial-cue", "lures", "gate")
+
+
+def run_suite(
+    name: str,
+    data: Path,
+    *,
+    open_memory: OpenMemory,
+    embedder: Embedder,
+    limit: int | None = None,
+    seed: int = 0,
+    systems: Sequence[str] | None = None,
+    tick: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Measure the memory and every baseline on a data file, in one run.
+
+    Args:
+        open_memory: how to open the memory under test.
+        limit: a sample of so many questions, drawn by the seed.
+        systems: only these of "hippo" and the baselines; None: all.
+        tick: told (answered, in all) as the run goes on.
+
+    Raises:
+        ConfigError: no such suite or system, or a limit below 1.
+        DataError: the file is not of the suite's format.
+    """
+    if name not in SUITES:
+        raise ConfigError(f"there is no suite {name!r}; choose one of {', '.join(SUITES)}")
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit {limit!r} asks nothing; give at least 1, or leave it out for all")
+    run = Run(
+        systems=_chosen((*BASELINES, HippoSystem(open_memory)), systems),
+        open_memory=open_memory,
+        embedder=CachedEmbedder(embedder),
+        limit=limit,
+        seed=seed,
+        tick=tick,
+    )
+    outcome: Outcome = import_module(f"hippo_agent.evaluation.suites.{name.replace('-', '_')}").run(data, run)
+    return Report(
+        suite=name,
+        dataset=data.name,
+        n=outcome.n,
+        seed=seed,
+        versions=versions(embedder.id),
+        systems=outcome.systems,
+        skipped=run.skipped,
+        seconds=run.seconds,
+        rows=outcome.rows,
+    )
+
+
+def _chosen(known: Sequence[System], wanted: Sequence[str] | None) -> list[System]:
+    names = [system.name for system in known]
+    for name in wanted or ():
+        if name not in names:
+            raise ConfigError(f"there is no system {name!r}; choose from {', '.join(names)}")
+    return [system for system in known if wanted is None or system.name in wanted]

@@ -1,0 +1,61 @@
+"""LoCoMo: which turns, and which sessions, of a long dialogue answer a question. Each dialogue is its own memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hippo_agent.evaluation.data import Question, load_locomo
+from hippo_agent.evaluation.metrics import all_at, first_is, recall_at
+from hippo_agent.evaluation.pool import Ranking
+from hippo_agent.evaluation.run import Outcome, Row, Run, sample_questions
+
+__all__ = ["run"]
+
+DEPTH = 10
+
+
+def run(data: Path, run: Run) -> Outcome:
+    """Turn and session recall, with and without the adversarial questions, and by category."""
+    asked = sample_questions(load_locomo(data), run)
+    run.expect(sum(len(questions) for _, questions in asked))
+    rows: list[Row] = []
+    for dialogue, questions in asked:
+        answers = run.ask(run.pool(dialogue.turns), [question.query for question in questions], DEPTH)
+        for at, question in enumerate(questions):
+            rankings = {name: found[at] for name, found in answers.items()}
+            rows.append(
+                Row(
+                    about={
+                        "id": question.id,
+                        "question": question.query.text,
+                        "category": question.category,
+                        "gold": list(question.turns),
+                        "gold_sessions": list(question.sessions),
+                    },
+                    metrics={name: score(question, ranking) for name, ranking in rankings.items()},
+                    found={
+                        name: {"turns": ranking.turn_ids, "sessions": ranking.session_ids}
+                        for name, ranking in rankings.items()
+                    },
+                )
+            )
+    return Outcome.of(rows)
+
+
+def score(question: Question, ranking: Ranking) -> dict[str, float]:
+    """All metrics of one question; those of a group are there only when it belongs to the group."""
+    turns, sessions = ranking.turn_ids, ranking.session_ids
+    metrics = {
+        "turn_recall@5": recall_at(turns, question.turns, 5),
+        "turn_recall@10": recall_at(turns, question.turns, 10),
+        "session_recall@5": recall_at(sessions, question.sessions, 5),
+        "session_recall@10": recall_at(sessions, question.sessions, 10),
+        "all_gold@5": all_at(turns, question.turns, 5),
+        "p@1": first_is(turns, question.turns),
+    }
+    plain = dict(metrics)
+    if question.category != "adversarial":
+        metrics |= {f"{name}_no_adversarial": value for name, value in plain.items()}
+    for name in ("turn_recall@5", "turn_recall@10"):
+        metrics[f"{name}_{question.category}"] = plain[name]
+    return metrics
