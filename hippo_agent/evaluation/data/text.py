@@ -12,7 +12,7 @@ from hippo_agent.evaluation.data.model import Turn
 __all__ = ["load_text", "split_text"]
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])")
+_SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)]))\s+(?=[\"'“‘(]*[A-Z0-9])")
 
 
 def load_text(path: Path, *, max_words: int = 60) -> list[Turn]:
