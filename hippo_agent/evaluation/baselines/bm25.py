@@ -16,8 +16,10 @@ __all__ = ["BM25", "STOP_WORDS", "stems"]
 
 K1, B = 1.2, 0.75
 STOP_WORDS = frozenset(
-    "a an and are as at be but by did do does for from had has have he her his how i in is it its me my of on or our"
-    " she so that the their them they this to was we were what when where which who why will with you your".split()
+    (
+        "a an and are as at be but by did do does for from had has have he her his how i in is it its me my of on or our"
+        " she so that the their them they this to was we were what when where which who why will with you your"
+    ).split()
 )
 _WORD = re.compile(r"\w+")
 

@@ -10,9 +10,8 @@ from hippo_agent.types import Slots
 
 __all__ = ["Dialogue", "Query", "Question", "Turn", "time_line"]
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)  # not strftime: it follows the locale
+# not strftime: it follows the locale
+_MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
