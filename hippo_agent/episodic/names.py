@@ -64,11 +64,12 @@ _MOTION = word_set(
 )
 _TOWARDS_PERSON = word_set(
     """
-    talk talked talking speak spoke speaking say said tell told write wrote writing written send sent sending
-    give gave given giving show showed shown lent lend sold introduce introduced married engaged listen
-    listened reply replied apologized apologised belong belongs belonged thanks thank according next letter
-    letters message messages email emails gift present call text card postcard postcards note borrowed bought
-    got received hear heard learned learnt news hug advice help kind dear
+    talk talks talked talking speak speaks spoke speaking say says said tell tells told write writes wrote
+    writing written send sent sending give gave given giving show showed shown lent lend sold introduce
+    introduced married engaged listen listened reply replied apologized apologised belong belongs belonged
+    thanks thank according next letter letters message messages email emails gift present call text card
+    postcard postcards note borrowed bought got received hear heard learned learnt news hug advice help kind
+    dear
     """
 )
 _CALENDAR = word_set(
@@ -113,10 +114,11 @@ def relatives(words: Sequence[Token], taken: Sequence[bool]) -> Iterator[tuple[s
 
 
 def _casing_is_silent(words: Sequence[Token]) -> bool:
-    """All caps or Title Case: capitals say nothing."""
-    return len(words) >= 4 and sum(word.text[0].isupper() or word.text[0].isdigit() for word in words) > 0.75 * len(
-        words
-    )
+    """ALL CAPS or Title Case: common words inside a sentence have capitals too, so capitals say nothing."""
+    if sum(word.text[0].isupper() for word in words) < 0.5 * len(words):
+        return False
+    inside = [word.text[0].isupper() for word in words if not word.opens and word.low != "i" and is_common(word.low)]
+    return sum(inside) >= 2 and sum(inside) > 0.5 * len(inside)
 
 
 def _headline_runs(words: Sequence[Token], taken: Sequence[bool]) -> Iterator[tuple[int, int]]:

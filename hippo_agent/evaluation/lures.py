@@ -2,8 +2,8 @@
 
 Everything is invented and seeded. A family fixes an event (who, how many, what, where, when) and varies one of them;
 its episodes are told in different sentences, names early or late, dates in full or relative to the day of telling. A
-cue names the differing slot in another form (a first name alone, a number as a word, another date format, a thing in the
-singular or by a synonym) plus two slots that the family shares. The task: find the one episode (P@1).
+cue names the differing slot in another form (a first name alone, a number as a word, another date format, a thing in
+the singular or by a synonym) plus two slots that the family shares. The task: find the one episode (P@1).
 
 Merge pairs are two observations of one session. Same event: the same speaker says it again, in another order, casing
 or punctuation, or with filler. Different event: a lure of the family.
@@ -168,8 +168,9 @@ _DOMAINS = (
             "{who} as a buyer of {n} {what} {when} - {where}",
         ),
         (
-            ("bicycles", "bikes"), ("lamps", "lights"), ("sofas", "couches"), ("carpets", "rugs"), ("paintings", "pictures"),
-            ("cups", "mugs"), ("jackets", "coats"), ("novels", "books of fiction"), ("guitars", "string instruments"),
+            ("bicycles", "bikes"), ("lamps", "lights"), ("sofas", "couches"), ("carpets", "rugs"),
+            ("paintings", "pictures"), ("cups", "mugs"), ("jackets", "coats"), ("novels", "books of fiction"),
+            ("guitars", "string instruments"),
         ),
         ("market", "bazaar", "shop", "fair", "auction"),
     ),
