@@ -32,7 +32,7 @@ SLOT_DIM = 64
 CODE_BYTES = SLOT_DIM * len(SLOT_NAMES)
 
 _SCALE = 127.0
-_BLOCK = 4096  # rows cast to float32 at a time: the block stays in cache
+_BLOCK = 512  # rows cast to float32 at a time: the block stays in cache
 _WORD = re.compile(r"\w+")
 #: Share of a word's energy that lies in its character n-grams; the rest belongs to the word as a whole.
 _NGRAM_ENERGY = 0.7
@@ -77,26 +77,22 @@ def unpack(rows: Sequence[bytes]) -> Codes:
 def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArray[np.float32]:
     """float32[n] in [-1, 1]: cosine per slot, averaged over the slots of ``mask`` (bool[4]; None: those of the cue).
 
-    cue: int8[256]; codes: int8[n, 256], in either memory order. A slot that a row lacks counts 0.
+    cue: int8[256]; codes: int8[n, 256]. A slot that a row lacks counts 0.
     """
     mask = slot_mask(cue) if mask is None else mask
     out = np.zeros(len(codes), dtype=np.float32)
-    used = np.flatnonzero(mask)
-    if not len(used):
+    used = [int(slot) for slot in np.flatnonzero(mask)]
+    if not used or not len(codes):
         return out
-    query = cue.astype(np.float32) / (_SCALE * _SCALE * len(used))
-    for columns in _runs(used):
-        part = query[columns]
-        for start in range(0, len(codes), _BLOCK):
-            block = codes[start : start + _BLOCK, columns].astype(np.float32)
-            out[start : start + _BLOCK] += block @ part
+    query = cue.reshape(-1, SLOT_DIM)[used].ravel().astype(np.float32) / (_SCALE * _SCALE * len(used))
+    buffer = np.empty((min(_BLOCK, len(codes)), len(query)), dtype=np.float32)
+    for start in range(0, len(codes), _BLOCK):
+        rows = codes[start : start + _BLOCK]
+        block = buffer[: len(rows)]
+        for i, slot in enumerate(used):
+            block[:, i * SLOT_DIM : (i + 1) * SLOT_DIM] = rows[:, slot * SLOT_DIM : (slot + 1) * SLOT_DIM]
+        np.einsum("ij,j->i", block, query, out=out[start : start + _BLOCK])  # BLAS threads stall on small blocks
     return out
-
-
-def _runs(used: NDArray[np.intp]) -> list[slice]:
-    """Neighbouring slots as one column range each."""
-    breaks = np.flatnonzero(np.diff(used) != 1) + 1
-    return [slice(int(run[0]) * SLOT_DIM, (int(run[-1]) + 1) * SLOT_DIM) for run in np.split(used, breaks)]
 
 
 def _code(values: Iterable[tuple[_Features, float]]) -> bytes:

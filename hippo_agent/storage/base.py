@@ -38,7 +38,7 @@ class NewTrace:
     id: str
     vector: Vector | None
     slots: Slots
-    slot_codes: bytes  # int8 slot vectors as `episodic.slots` packs them; b"" for none
+    slot_codes: bytes  # int8 slot vectors as `episodic.codes` packs them; b"" for none
     salience: float
     status: Status = "active"
     write_time: datetime
