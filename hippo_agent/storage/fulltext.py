@@ -58,7 +58,8 @@ class FullText:
             self._follow(connection)
             scores = np.zeros(len(self._seqs), np.float32)
             for rows, counts in self._chosen(connection, words):
-                idf = np.log1p((self._total - len(rows) + 0.5) / (len(rows) + 0.5)) if len(rows) <= self._total else 0.0
+                having = min(len(rows), self._total)
+                idf = np.log1p((self._total - having + 0.5) / (having + 0.5))
                 scores[rows] += np.float32(idf * (K1 + 1.0)) * counts / (counts + self._norm[rows])
             scores[~self._live] = 0.0
             found = np.flatnonzero(scores)
