@@ -35,6 +35,7 @@ __all__ = [
     "encode",
     "event_hash",
     "from_micros",
+    "length",
     "load_observation",
     "micros",
     "row_hash",
@@ -196,12 +197,18 @@ def check_vector(vector: Vector) -> bytes:
     flat = np.ascontiguousarray(vector, dtype="<f4")
     if flat.ndim != 1 or not flat.size:
         raise InvalidVector(f"a vector of shape {np.shape(vector)!r} cannot be stored; pass one of shape [d]")
-    norm = float(np.dot(flat, flat)) ** 0.5
+    norm = length(flat)
     if not abs(norm - 1.0) < 1e-3:  # False for NaN as well
         raise InvalidVector(
             f"a vector of norm {norm:g} cannot be stored; normalise it to 1 (no NaN, no infinity, not zero)"
         )
     return flat.tobytes()
+
+
+def length(vector: Vector) -> float:
+    """The norm of a vector, in double precision so that no finite vector overflows."""
+    wide = vector.astype(np.float64)
+    return float(np.sqrt(np.dot(wide, wide)))
 
 
 def dump(value: Any) -> str:

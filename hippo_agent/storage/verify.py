@@ -15,7 +15,7 @@ import numpy as np
 
 from hippo_agent.errors import StorageError
 from hippo_agent.storage.record import SqliteRecord
-from hippo_agent.storage.rows import IMMUTABLE, STATE, event_hash, row_hash, state_hash
+from hippo_agent.storage.rows import IMMUTABLE, STATE, event_hash, length, row_hash, state_hash
 
 __all__ = ["Audited", "IndexAudit", "Verification", "repair", "verify"]
 
@@ -158,8 +158,7 @@ def _vectors(connection: sqlite3.Connection) -> tuple[str, ...]:
         "SELECT id, embedder_id, dim, vec FROM trace WHERE vec IS NOT NULL"
     ):
         vector = np.frombuffer(vec, "<f4")
-        norm = float(np.dot(vector, vector)) ** 0.5
-        if (embedder_id, dim) != held or len(vector) != dim or not abs(norm - 1.0) < 2e-3:
+        if (embedder_id, dim) != held or len(vector) != dim or not abs(length(vector) - 1.0) < 2e-3:
             bad.append(str(trace_id))
     return tuple(bad)
 

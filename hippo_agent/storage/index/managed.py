@@ -150,6 +150,12 @@ class ManagedIndex:
                 self._drop()
                 self._owner.release()
 
+    def __enter__(self) -> ManagedIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _finds(self, columns: Columns, row: int) -> bool:
         rows, scores = self.search(columns.vectors[row], 1, columns=columns)
         return len(rows) == 1 and (int(rows[0]) == row or float(scores[0]) > 1.0 - _TOLERANCE)
