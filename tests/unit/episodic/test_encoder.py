@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timezone
 
 import numpy as np
@@ -42,3 +44,15 @@ def test_an_empty_cue_has_no_slots() -> None:
     cue = EpisodeEncoder().encode_cue(Cue())
     assert not cue.slots
     assert not cue.mask.any()
+
+
+def test_dateparser_is_imported_only_for_an_open_date() -> None:
+    program = (
+        "import sys; from datetime import datetime; from hippo_agent.episodic.encoder import EpisodeEncoder;"
+        "from hippo_agent.types import Event; encoder = EpisodeEncoder();"
+        "encoder.encode(Event(text='Orla sang in Oslo yesterday', event_time=datetime(2023, 5, 10)));"
+        "assert 'dateparser' not in sys.modules;"
+        "encoder.encode(Event(text='Orla sang in Oslo on Friday', event_time=datetime(2023, 5, 10)));"
+        "assert 'dateparser' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
