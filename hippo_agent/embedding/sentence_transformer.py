@@ -160,7 +160,9 @@ def _check_minilm(folder: Path) -> None:
 def _weights_digest(folder: Path) -> str:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ModelUnavailable(f"{str(folder)!r} has no .safetensors weights; other formats are not loaded. Convert it.")
+        raise ModelUnavailable(
+            f"{str(folder)!r} has no .safetensors weights; other formats are not loaded. Convert it."
+        )
     return hashlib.sha256("".join(_file_sha256(file) for file in files).encode()).hexdigest()
 
 

@@ -113,6 +113,13 @@ class DeferredBudget:
             current.waiting.append((token, score))
         return now
 
+    def wait(self, token: str, score: float, *, conversation: str) -> None:
+        """Put an item among those that wait (it was deferred before a restart), unless it is there."""
+        current = self._open.setdefault(conversation, _Open())
+        if all(token != waiting for waiting, _ in current.waiting):
+            current.seen += 1
+            current.waiting.append((token, score))
+
     def count(self, kept: bool, *, conversation: str) -> None:
         """Count an item that was decided elsewhere (pinned, or nothing new)."""
         current = self._open.setdefault(conversation, _Open())

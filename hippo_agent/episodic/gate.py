@@ -24,7 +24,7 @@ from hippo_agent.episodic.same_event import Neighbour, difference
 from hippo_agent.episodic.strategies import Always, Rule
 from hippo_agent.episodic.surprise import ModelSurprise
 from hippo_agent.errors import ConfigError, InvalidInput
-from hippo_agent.types import Decision, Event, Signals
+from hippo_agent.types import Decision, Event, Namespace, Signals, Trace
 
 TokenSurprise = Callable[[str], Sequence[float]]  # text -> negative log-likelihood of each token, nats, memory on
 
@@ -110,7 +110,7 @@ class WriteGate:
             token: the caller's name for the event, returned by `settle`: the id that a deferred trace is kept under.
             nearest: the most similar stored trace; None: nothing is known about similarity (novelty 1).
         """
-        conversation = conversation_of(event)
+        conversation = conversation_of(event.namespace, event.provenance.session)
         reading = self.reader.read(
             event.text,
             speaker=event.speaker or event.provenance.source,
@@ -155,6 +155,22 @@ class WriteGate:
         for outcome in settled:
             self.counters[f"settled {outcome.decision}"] += 1
         return settled
+
+    def witness(self, trace: Trace) -> None:
+        """Take a stored trace into the statistics without deciding: what was written after the state was saved."""
+        conversation = conversation_of(trace.namespace, trace.provenance.session)
+        reading = self.reader.read(
+            trace.text,
+            speaker=trace.speaker or trace.provenance.source,
+            conversation=conversation,
+            day=trace.event_time.date().isoformat(),
+        )
+        self.reader.remember(reading, conversation=conversation)
+        if self._late is not None:
+            if trace.status == "deferred":
+                self._late.wait(trace.id, trace.salience, conversation=conversation)
+            else:
+                self._late.count(True, conversation=conversation)
 
     def forget(self, text: str, *, token: str | None = None) -> None:
         """Take a deleted event out of the statistics, the last turns and the buffer."""
@@ -247,9 +263,9 @@ class WriteGate:
         return "write", ()
 
 
-def conversation_of(event: Event) -> str:
+def conversation_of(namespace: Namespace, session: str | None) -> str:
     """The name under which the turns of one conversation are kept together."""
-    return "\x1f".join((*event.namespace, event.provenance.session or ""))
+    return "\x1f".join((*namespace, session or ""))
 
 
 def _describe(event: Event, reading: Reading, signals: Signals) -> tuple[str, ...]:

@@ -225,6 +225,17 @@ class SqliteRecord:
                 for trace_id in trace_ids
             )
 
+    def last_used(self, trace_ids: Sequence[str]) -> dict[str, datetime]:
+        """When traces were last useful; those that never were are left out."""
+        found: dict[str, datetime] = {}
+        with self.database.read() as connection:
+            for start in range(0, len(trace_ids), _CHUNK):
+                chunk = trace_ids[start : start + _CHUNK]
+                places = ", ".join("?" * len(chunk))
+                query = f"SELECT id, last_used FROM trace WHERE last_used IS NOT NULL AND id IN ({places})"
+                found.update((row[0], from_micros(row[1])) for row in connection.execute(query, chunk))
+        return found
+
     # Vectors
 
     def embedder(self) -> tuple[str, int] | None:

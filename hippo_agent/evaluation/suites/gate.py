@@ -76,7 +76,7 @@ def gate_policy(config: GateConfig | None = None, *, neighbours: Callable[[], Ne
         kept: set[int] = set()
         current = ""
         for position, event in enumerate(events):
-            if (conversation := conversation_of(event)) != current:
+            if (conversation := conversation_of(event.namespace, event.provenance.session)) != current:
                 kept |= {int(done.token) for done in gate.settle() if done.decision == "write"}
                 current = conversation
             made = gate.decide(event, token=str(position), nearest=stored.nearest(event))

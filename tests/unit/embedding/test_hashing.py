@@ -31,7 +31,10 @@ def test_no_texts_give_no_rows() -> None:
 
 
 def test_another_process_gives_the_same_vector() -> None:
-    code = "from hippo_agent.embedding.hashing import HashingEmbedder as H; print(H(quiet=True).embed(['Rex barks'])[0].argmax())"
+    code = (
+        "from hippo_agent.embedding.hashing import HashingEmbedder as H\n"
+        "print(H(quiet=True).embed(['Rex barks'])[0].argmax())"
+    )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert int(other) == int(HashingEmbedder(quiet=True).embed(["Rex barks"])[0].argmax())
 

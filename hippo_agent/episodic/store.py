@@ -1,0 +1,293 @@
+"""The write path of the episodic store: events in, traces out.
+
+An event gets its vector and slots, the gate decides with the most similar stored trace in view, and one transaction
+writes what was decided together with the counters and the decision log. Deferred events are stored too and can be
+recalled; `settle` decides which of them stay. Nothing is dropped without a line in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hippo_agent.episodic.encoder import EpisodeEncoder
+from hippo_agent.episodic.gate import GateDecision, Settled, WriteGate, conversation_of
+from hippo_agent.episodic.retention import Retention
+from hippo_agent.episodic.same_event import Neighbour
+from hippo_agent.episodic.vectors import BankVectors
+from hippo_agent.storage.base import DecisionNote, NewTrace
+from hippo_agent.storage.columns import Columns
+from hippo_agent.storage.index.exact import nearest
+from hippo_agent.storage.mirror import Mirror
+from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.types import Event, Namespace, Receipt, Slots, Trace
+
+__all__ = ["EpisodicStore"]
+
+_BATCH = 64  # events embedded and written together
+_SAVE_EVERY = 512  # traces between two saves of the gate's state; what came since is read again at open
+_STATE = "gate"
+_SLACK = 0.02  # of the capacity is freed at once, so that a full bank does not look for victims at every write
+
+
+@dataclass
+class _Batch:
+    """Rows that wait for their transaction, with what rides in it."""
+
+    rows: list[NewTrace] = field(default_factory=list)
+    notes: list[DecisionNote] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def count(self, decision: str) -> None:
+        self.counters[decision] = self.counters.get(decision, 0) + 1
+
+
+class EpisodicStore:
+    """Single experiences, verbatim.
+
+    Args:
+        record, mirror: the truth and its in-memory columns.
+        capacity: traces kept at most; the least retained go first, pinned ones never. None: no limit.
+        clock: now, in UTC. new_id: a fresh unique id on each call.
+    """
+
+    def __init__(
+        self,
+        record: SqliteRecord,
+        mirror: Mirror,
+        vectors: BankVectors,
+        *,
+        encoder: EpisodeEncoder,
+        gate: WriteGate,
+        retention: Retention,
+        capacity: int | None,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._record = record
+        self._mirror = mirror
+        self._vectors = vectors
+        self._encoder = encoder
+        self._gate = gate
+        self._retention = retention
+        self._capacity = capacity
+        self._clock = clock
+        self._new_id = new_id
+        self._unsaved = 0
+        self._read_up_to = 0  # the gate's statistics hold the traces up to here
+
+    def put(self, events: Sequence[Event], *, done: Callable[[int], None] | None = None) -> list[Receipt]:
+        """Decide and write events in order; ``done`` is told how many are finished. Events must be clean."""
+        receipts: list[Receipt] = []
+        for start in range(0, len(events), _BATCH):
+            receipts.extend(self._put_batch(events[start : start + _BATCH]))
+            if self._unsaved >= _SAVE_EVERY:
+                self.save()
+            if done is not None:
+                done(len(receipts))
+        return receipts
+
+    def settle(self, namespace: Namespace = (), session: str | None = None) -> list[Receipt]:
+        """Decide about the deferred traces of one session, or of all."""
+        return self._apply(self._gate.settle(None if session is None else conversation_of(namespace, session)))
+
+    def reinforce(self, trace_ids: Sequence[str]) -> int:
+        """Useful recalls: each trace's strength grows along the retention curve. Returns how many are known."""
+        now = self._clock()
+        used = self._record.last_used(trace_ids)
+        known = self._record.get(trace_ids)
+        for trace in known.values():
+            since = used.get(trace.id, trace.write_time)
+            grown = self._retention.strengthened(trace.strength, useful=True, since=since, now=now)
+            self._record.reinforce([trace.id], amount=grown - trace.strength, at=now)
+        return len(known)
+
+    def forget(self, traces: Sequence[Trace]) -> None:
+        """Take deleted traces out of the gate's statistics."""
+        for trace in traces:
+            self._gate.forget(trace.text, token=trace.id)
+
+    def save(self) -> None:
+        """Store the gate's state, with the seq up to which it has read."""
+        if self._unsaved:
+            self._record.note(values={_STATE: {"gate": self._gate.state(), "seq": self._read_up_to}})
+            self._unsaved = 0
+
+    def restore(self) -> None:
+        """Continue with the stored gate state, and read again what was written after it was saved."""
+        saved = self._record.value(_STATE)
+        if saved is not None:
+            self._gate.restore(saved["gate"])
+            self._read_up_to = saved["seq"]
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Take traces that came by another way (an import, another process) into the gate's statistics."""
+        for batch in self._record.scan(after=self._read_up_to):
+            for trace, _ in batch:
+                self._gate.witness(trace)
+            self._read_up_to = batch[-1][0].seq
+            self._unsaved += len(batch)
+
+    def _put_batch(self, events: Sequence[Event]) -> list[Receipt]:
+        vectors = self._vectors.embed([event.text for event in events])
+        near = _Nearest(self._mirror.refresh(), vectors, events)
+        batch = _Batch()
+        receipts: list[Receipt] = []
+        for i, event in enumerate(events):
+            if event.key is not None and (held := self._holder(event, batch)) is not None:
+                receipts.append(Receipt(id=held, decision="duplicate", salience=0.0, reasons=("the key is known",)))
+                continue
+            slots, codes = self._encoder.encode(event)
+            event = replace(event, slots=slots)
+            new_id = self._new_id()
+            decided = self._gate.decide(event, token=new_id, nearest=self._neighbour(near, i, batch))
+            receipts.append(self._note(batch, event, decided, new_id))
+            if decided.decision in ("write", "defer"):
+                batch.rows.append(self._row(event, decided, new_id, None if vectors is None else vectors[i], codes))
+                near.written.append((i, new_id))
+            elif decided.decision == "merge" and decided.merge_into is not None:
+                self._flush(batch)  # the trace to merge into may be waiting in it
+                self._record.merge(decided.merge_into, event, write_time=self._clock())
+            if decided.settled:
+                self._flush(batch)
+                self._apply(decided.settled)
+        self._flush(batch)
+        self._evict()
+        return receipts
+
+    def _holder(self, event: Event, batch: _Batch) -> str | None:
+        """The id of the trace that holds this event's key."""
+        for row in batch.rows:
+            if row.event.key == event.key and row.event.namespace == event.namespace:
+                return row.id
+        held = self._record.find_key(event.namespace, event.key or "")
+        return None if held is None else held.id
+
+    def _neighbour(self, near: _Nearest, i: int, batch: _Batch) -> Neighbour | None:
+        """The most similar trace of the same namespace, those of this batch included."""
+        found = near.of(i)
+        if found is None:
+            return None
+        cosine, where = found
+        if cosine < self._gate.config.same_event_cosine:
+            return Neighbour(id="", text="", cosine=cosine)  # too far to merge: only the similarity counts
+        for row in batch.rows:
+            if row.id == where:
+                return Neighbour(
+                    id=row.id,
+                    text=row.event.text,
+                    cosine=cosine,
+                    speaker=row.event.speaker,
+                    slots=row.slots,
+                    event_time=row.event.event_time,
+                )
+        traces = self._record.get([where]) if isinstance(where, str) else self._record.by_seq([where])
+        return next((Neighbour.of(trace, cosine) for trace in traces.values()), None)
+
+    def _row(
+        self, event: Event, decided: GateDecision, new_id: str, vector: NDArray[np.float32] | None, codes: bytes
+    ) -> NewTrace:
+        return NewTrace(
+            event=event,
+            id=new_id,
+            vector=vector,
+            slots=event.slots or Slots(),
+            slot_codes=codes,
+            salience=decided.salience,
+            status="deferred" if decided.decision == "defer" else "active",
+            write_time=self._clock(),
+            embedder_id=None if vector is None else self._vectors.id,
+        )
+
+    def _note(self, batch: _Batch, event: Event, decided: GateDecision, new_id: str) -> Receipt:
+        batch.count(decided.decision)
+        batch.notes.append(
+            DecisionNote(
+                time=self._clock(),
+                decision=decided.decision,
+                reasons=decided.reasons,
+                salience=decided.salience,
+                digest=blake2b(event.text.encode(), digest_size=8).hexdigest(),
+            )
+        )
+        held = {"write": new_id, "defer": new_id, "merge": decided.merge_into}.get(decided.decision)
+        reasons = decided.reasons
+        if self._vectors.missing is not None:
+            reasons = (*reasons, f"no vector yet: {self._vectors.missing}")
+        return Receipt(id=held, decision=decided.decision, salience=decided.salience, reasons=reasons)
+
+    def _flush(self, batch: _Batch) -> None:
+        if not batch.notes:
+            return
+        self._unsaved += len(batch.notes)
+        if batch.rows:
+            traces = self._record.append(batch.rows, counters=batch.counters, decisions=batch.notes)
+            self._read_up_to = max(self._read_up_to, *(trace.seq for trace in traces))
+        else:
+            self._record.note(counters=batch.counters, decisions=batch.notes)
+        batch.rows, batch.notes, batch.counters = [], [], {}
+
+    def _evict(self) -> None:
+        if self._capacity is None or self._record.count() <= self._capacity:
+            return
+        traces = [trace for batch in self._record.scan() for trace, _ in batch]
+        used = self._record.last_used([trace.id for trace in traces])
+        room = self._capacity - int(self._capacity * _SLACK)
+        gone = self._retention.to_evict(traces, capacity=room, now=self._clock(), last_useful=used)
+        self._record.delete([trace.id for trace in gone], reason="over the capacity")
+        self.forget(gone)
+
+    def _apply(self, settled: Sequence[Settled]) -> list[Receipt]:
+        kept = [outcome.token for outcome in settled if outcome.decision == "write"]
+        dropped = [outcome.token for outcome in settled if outcome.decision == "skip"]
+        if kept:
+            self._record.set_status(kept, "active")
+        if dropped:
+            self._record.delete(dropped, reason="over the write budget")
+        return [
+            Receipt(
+                id=outcome.token if outcome.decision == "write" else None,
+                decision=outcome.decision,
+                salience=outcome.salience,
+                reasons=outcome.reasons,
+            )
+            for outcome in settled
+        ]
+
+
+class _Nearest:
+    """The most similar earlier trace of each event of a batch: stored ones and those of the same batch."""
+
+    def __init__(self, columns: Columns, vectors: NDArray[np.float32] | None, events: Sequence[Event]) -> None:
+        self.written: list[tuple[int, str]] = []  # (place in the batch, id) of the rows decided so far
+        self._columns = columns
+        self._vectors = vectors
+        self._events = events
+        self._masks: dict[Namespace, NDArray[np.bool_]] = {}
+
+    def of(self, i: int) -> tuple[float, int | str] | None:
+        """(cosine, seq of a stored trace or id of one of this batch); None when there is nothing to compare with."""
+        if self._vectors is None:
+            return None
+        best: tuple[float, int | str] | None = None
+        if (mask := self._inside(self._events[i].namespace)).any():
+            rows, cosines = nearest(self._columns.vectors, self._vectors[i], 1, mask)
+            best = (float(cosines[0]), int(self._columns.seq[rows[0]]))
+        for j, trace_id in self.written:
+            if self._events[j].namespace == self._events[i].namespace:
+                cosine = float(self._vectors[i] @ self._vectors[j])
+                if best is None or cosine >= best[0]:
+                    best = (cosine, trace_id)
+        return best
+
+    def _inside(self, namespace: Namespace) -> NDArray[np.bool_]:
+        if namespace not in self._masks:
+            mask = self._columns.visible(namespace, statuses=("active", "deferred"), exact_namespace=True)
+            self._masks[namespace] = mask & self._columns.has_vector
+        return self._masks[namespace]

@@ -1,0 +1,313 @@
+"""`Memory`: the one object a user holds. Wiring only; each part's work is done in its own package.
+
+with Memory("agent-memory") as memory:
+    memory.write("Ada moved to Lisbon on 3 May.", source="user", speaker="Ada")
+    print(memory.recall("where does Ada live now?").render())
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hippo_agent import intake
+from hippo_agent.config import Config
+from hippo_agent.embedding.base import Embedder
+from hippo_agent.embedding.sentence_transformer import SentenceTransformerEmbedder
+from hippo_agent.episodic.encoder import EpisodeEncoder
+from hippo_agent.episodic.gate import TokenSurprise, WriteGate
+from hippo_agent.episodic.retention import Retention
+from hippo_agent.episodic.store import EpisodicStore
+from hippo_agent.episodic.vectors import BankVectors
+from hippo_agent.errors import MemoryClosed, TraceNotFound
+from hippo_agent.progress import Progress, reporter
+from hippo_agent.recall import Recall, Recaller
+from hippo_agent.storage.index.managed import ManagedIndex
+from hippo_agent.storage.mirror import Mirror
+from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.storage.stats import Stats, collect
+from hippo_agent.storage.transfer import export_jsonl, import_jsonl
+from hippo_agent.storage.verify import Verification, repair, verify
+from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """A memory in one folder: SQLite inside, no server, no key. Threads and processes may share the folder.
+
+    Args:
+        folder: the bank; created when missing (mode 0700). One bank per tenant is the hard boundary.
+        namespace: where this handle writes and what it sees by default: itself and everything below it.
+        config: settings of all parts.
+        embedder: text to vectors; the default is all-MiniLM-L6-v2, loaded on first use.
+        token_surprise: a language model's per-token surprise of a text in nats; sharpens the write gate.
+        clock: now, timezone-aware. new_id: a fresh unique id per call.
+        read_only: recall only; nothing in the folder is touched.
+
+    Raises:
+        CorruptMemory, MigrationError, ReadOnlyMemory, StorageError: the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = "agent-memory",
+        *,
+        namespace: Sequence[str] | str = (),
+        config: Config | None = None,
+        embedder: Embedder | None = None,
+        token_surprise: TokenSurprise | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        read_only: bool = False,
+    ) -> None:
+        self.config = config or Config()
+        self.namespace = intake.clean_namespace(namespace)
+        self.folder = Path(folder)
+        self._clock = clock
+        self._closed = False
+        self._record = SqliteRecord(self.folder, read_only=read_only, durability=self.config.durability, clock=clock)
+        self._mirror = Mirror(self._record)
+        self._index = ManagedIndex(self._record, self._mirror, kind=self.config.index)
+        self._vectors = BankVectors(embedder or SentenceTransformerEmbedder(), self._record)
+        encoder = EpisodeEncoder()
+        self._episodes = EpisodicStore(
+            self._record,
+            self._mirror,
+            self._vectors,
+            encoder=encoder,
+            gate=WriteGate(self.config.gate, token_surprise=token_surprise),
+            retention=Retention(self.config.retention),
+            capacity=self.config.capacity,
+            clock=clock,
+            new_id=new_id,
+        )
+        self._episodes.restore()
+        self._recaller = Recaller(
+            self._record, self._mirror, self._index, self._vectors, encoder=encoder, config=self.config.recall
+        )
+
+    # Writing
+
+    def write(
+        self,
+        text: str | Event,
+        *,
+        source: SourceKind | str = "unknown",
+        principal: str | None = None,
+        session: str | None = None,
+        parents: Sequence[str] = (),
+        trust: float | None = None,
+        speaker: str | None = None,
+        event_time: datetime | None = None,
+        kind: str = "episode",
+        key: str | None = None,
+        pin: bool = False,
+        reward: float = 0.0,
+        slots: Slots | None = None,
+        meta: Mapping[str, Any] = EMPTY,
+        namespace: Sequence[str] | str | None = None,
+    ) -> Receipt:
+        """Decide about one event and store it; durable when this returns. An `Event` brings its own fields.
+
+        Args:
+            source: who it comes from; sets the trust. Untrusted text is recalled as quoted data, never promoted.
+            session: one conversation, document or run; neighbours in it are recalled together.
+            event_time: when it happened; the default is now. Naive times are UTC.
+            key: idempotency key, unique in the namespace: the same key is never written twice.
+            pin: written in any case, never evicted. reward: in [-1, 1], from a trusted caller only.
+
+        Raises:
+            InvalidInput, TooLarge, TraceNotFound (of a parent), EmbedderMismatch, StorageFull, ReadOnlyMemory.
+        """
+        event = text
+        if not isinstance(event, Event):
+            event = Event(
+                text=event,
+                namespace=self._inside(namespace),
+                provenance=intake.provenance(
+                    source=source,
+                    principal=principal,
+                    session=session,
+                    parents=parents,
+                    trust=trust,
+                    parent_trust=self._trust_of,
+                ),
+                speaker=speaker,
+                event_time=event_time,
+                kind=kind,
+                key=key,
+                pin=pin,
+                reward=reward,
+                slots=slots,
+                meta=meta,
+            )
+        return self.write_many([event], progress=False)[0]
+
+    def write_many(self, events: Iterable[Event | str], *, progress: Progress = None) -> list[Receipt]:
+        """Write events in order; all are checked before the first is stored. One transaction per batch.
+
+        A plain string, or an `Event` without a namespace, goes to this handle's namespace.
+        """
+        self._open()
+        now = self._clock()
+        clean = [intake.clean_event(self._event(event), now=now, max_chars=self.config.max_chars) for event in events]
+        with reporter(progress, len(clean), "remembering") as done:
+            return self._episodes.put(clean, done=done)
+
+    def end_session(self, session: str | None = None, *, namespace: Sequence[str] | str | None = None) -> list[Receipt]:
+        """Decide about the deferred traces of a session, or of all of them; only a write budget defers."""
+        self._open()
+        return self._episodes.settle(self._inside(namespace), session)
+
+    # Recalling
+
+    def recall(
+        self,
+        cue: str | Cue,
+        *,
+        k: int = 8,
+        budget_tokens: int | None = None,
+        slots: Slots | None = None,
+        namespace: Sequence[str] | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sources: Sequence[SourceKind | str] = (),
+        kinds: Sequence[str] = (),
+        session: str | None = None,
+        min_trust: float = 0.0,
+        asked_at: datetime | None = None,
+    ) -> Recall:
+        """What the cue brings back, best first. Reads only: recalling changes nothing (see `reinforce`).
+
+        Args:
+            k: at most so many traces; budget_tokens: and at most so many tokens when rendered.
+            slots: what is known of who, what, where, when; a cue may be slots alone.
+            since, until: bounds of the event time, inclusive and exclusive.
+            sources, kinds, session, min_trust: filters; all of them hold before anything is cut.
+            asked_at: "yesterday" in the cue is resolved against it; without it only absolute dates are.
+        """
+        self._open()
+        if not isinstance(cue, Cue):
+            cue = Cue(
+                text=cue,
+                slots=slots or Slots(),
+                namespace=self._inside(namespace),
+                k=k,
+                budget_tokens=budget_tokens,
+                since=since,
+                until=until,
+                sources=tuple(intake.source_kind(kind) for kind in sources),
+                kinds=tuple(kinds),
+                session=session,
+                min_trust=min_trust,
+                asked_at=asked_at,
+            )
+        if not cue.namespace:
+            cue = replace(cue, namespace=self.namespace)
+        return self._recaller.recall(intake.clean_cue(cue, max_chars=self.config.max_chars))
+
+    def reinforce(self, trace_ids: Sequence[str]) -> int:
+        """Tell the memory that these traces were useful: they fade slower. Returns how many are known."""
+        self._open()
+        return self._episodes.reinforce(trace_ids)
+
+    def get(self, trace_id: str) -> Trace:
+        """One trace by id. Raises TraceNotFound."""
+        self._open()
+        found = self._record.get([intake.clean_text(trace_id, what="trace id")]).get(trace_id)
+        if found is None:
+            raise TraceNotFound(f"no trace {trace_id!r}: it was never written, or it was forgotten")
+        return found
+
+    # Forgetting and care
+
+    def forget(self, *, trace_id: str | Sequence[str], reason: str = "asked to") -> int:
+        """Delete traces for good: text, vector, index entries and statistics. Unknown ids raise, nothing is deleted.
+
+        Only the ids, the time and the reason stay as tombstones.
+        """
+        self._open()
+        ids = [trace_id] if isinstance(trace_id, str) else list(trace_id)
+        traces = [self.get(one) for one in ids]
+        deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
+        self._episodes.forget(traces)
+        return deleted
+
+    def verify(self) -> Verification:
+        """Check every row, its hashes, the full text, the outbox and the index; reads only."""
+        self._open()
+        return verify(self._record, self._index)
+
+    def repair(self, *, quarantine: bool = False) -> tuple[str, ...]:
+        """Rebuild what can be rebuilt from the rows; says what was done. Nothing is ever deleted.
+
+        With ``quarantine`` damaged rows are set aside: kept, named by `verify`, never recalled.
+        """
+        self._open()
+        done = repair(self._record, quarantine=quarantine)
+        self._index.rebuild()
+        return done
+
+    def reembed(self, *, progress: Progress = None) -> int:
+        """Make this memory's embedder the bank's: every trace gets its vector. Returns how many were made."""
+        self._open()
+        with reporter(progress, self._record.count(), "embedding") as done:
+            return self._vectors.reembed(done=done)
+
+    def stats(self) -> Stats:
+        """Counts, sizes and versions of this bank."""
+        self._open()
+        return collect(self._record, index=self._index.serving)
+
+    def export_jsonl(self, path: str | Path) -> int:
+        """Write every trace, with its vector, provenance and repeats, to a JSON lines file; returns how many."""
+        self._open()
+        return export_jsonl(self._record, path)
+
+    def import_jsonl(self, path: str | Path) -> int:
+        """Take in an exported file: all of it or nothing, never through the gate. Returns how many traces are new."""
+        self._open()
+        found = import_jsonl(self._record, path)
+        self._episodes.catch_up()
+        return found.traces
+
+    def close(self) -> None:
+        """Save the gate's state and release the folder. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._record.read_only:
+                self._episodes.save()
+        finally:
+            self._index.close()
+            self._record.close()
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        if self._closed:
+            raise MemoryClosed(f"the memory in {str(self.folder)!r} is closed; open it again with Memory(...)")
+
+    def _inside(self, namespace: Sequence[str] | str | None) -> Namespace:
+        return self.namespace if namespace is None else intake.clean_namespace(namespace)
+
+    def _event(self, event: Event | str) -> Event:
+        if not isinstance(event, Event):
+            return Event(text=event, namespace=self.namespace)
+        return event if event.namespace else replace(event, namespace=self.namespace)
+
+    def _trust_of(self, parents: Sequence[str]) -> list[float]:
+        return [self.get(parent).provenance.trust for parent in parents]
