@@ -42,7 +42,8 @@ _DETERMINERS = word_set("the a an my our your his her their some any every")
 #: Given names that are common words too: at the start of a sentence they need a family name or a possessive.
 _AMBIGUOUS = word_set(
     """
-    grace mark rose bill ray art frank amber dawn joy faith rich pat hunter drew chase robin hazel iris violet
+    pearl sky miles grace mark rose bill ray art frank amber dawn joy faith rich pat hunter drew chase robin hazel
+    iris violet
     holly ivy jade
     """
 )

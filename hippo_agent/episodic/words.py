@@ -98,6 +98,8 @@ def common_rank() -> Mapping[str, int]:
 def is_common(low: str) -> bool:
     """Whether a lower-case word, or an inflected form of it, is a common one."""
     ranks = common_rank()
+    if "-" in low:
+        return all(is_common(part) or part in NUMBERS for part in low.split("-") if part)
     return (
         low in ranks
         or low in STOP
@@ -107,6 +109,7 @@ def is_common(low: str) -> bool:
         or low.removesuffix("s") in ranks
         or low.removesuffix("ing") in ranks
         or low.removesuffix("ly") in ranks
+        or low in NUMBERS
     )
 
 
