@@ -43,8 +43,7 @@ _DETERMINERS = word_set("the a an my our your his her their some any every")
 _AMBIGUOUS = word_set(
     """
     pearl sky miles grace mark rose bill ray art frank amber dawn joy faith rich pat hunter drew chase robin hazel
-    iris violet
-    holly ivy jade
+    iris violet holly ivy jade
     """
 )
 _ACTS = word_set(
