@@ -26,6 +26,7 @@ __all__ = [
     "Generation",
     "Manifest",
     "build",
+    "drop_unsealed",
     "generations",
     "open_generation",
     "quarantine",
@@ -68,7 +69,7 @@ def generations(folder: Path) -> list[Path]:
 def build(folder: Path, columns: Columns, embedder_id: str, stop: threading.Event) -> Path | None:
     """Build the next generation from the columns; None when stopped. Nothing half made is ever used."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    _drop_unsealed(folder)
+    drop_unsealed(folder)
     number = max((int(path.name.split("-")[1]) for path in folder.glob("*-*") if path.is_dir()), default=0) + 1
     path = folder / f"gen-{number:06d}"
     path.mkdir(mode=0o700)
@@ -159,9 +160,10 @@ def remove_all(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _drop_unsealed(folder: Path) -> None:
+def drop_unsealed(folder: Path) -> None:
+    """Remove what a builder left when it died."""
     for path in generations(folder):
-        if not (path / "MANIFEST.json").exists():  # its builder died
+        if not (path / "MANIFEST.json").exists():
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -23,6 +23,7 @@ from hippo_agent.storage.index.exact import check_query, nearest
 from hippo_agent.storage.index.generation import (
     Generation,
     build,
+    drop_unsealed,
     generations,
     open_generation,
     quarantine,
@@ -189,9 +190,10 @@ class ManagedIndex:
 
     def _open_newest(self, columns: Columns) -> None:
         embedder = self._record.embedder()
+        drop_unsealed(self._folder)
         for path in reversed(generations(self._folder)):
-            if embedder is None or not (path / "MANIFEST.json").exists():  # its builder died: the next build removes it
-                continue
+            if embedder is None:
+                return
             try:
                 self._changed, self._changed_at = set(), read_manifest(path).position
                 self._follow()
