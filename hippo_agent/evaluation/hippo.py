@@ -44,7 +44,8 @@ class _Hippo:
     memory: MemoryUnderTest
 
     def rank(self, query: Query, k: int) -> Ranking:
-        found = self.memory.recall(Cue(text=query.text, slots=query.slots, asked_at=query.asked_at, k=k))
+        text = "" if query.slots else query.text
+        found = self.memory.recall(Cue(text=text, slots=query.slots, asked_at=query.asked_at, k=k))
         turns = tuple((hit.trace.key or hit.trace.id, hit.score) for hit in found.hits)
         return Ranking(turns, tuple(found.sessions(k)))
 

@@ -5,7 +5,7 @@ Every system of a run embeds through one CachedEmbedder, so that a text is embed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,10 +84,11 @@ class CachedEmbedder:
 
 @dataclass(frozen=True)
 class Pool:
-    """The turns that are searched together."""
+    """The turns that are searched together. ``bare``: baselines read the texts alone, without time and speaker."""
 
     turns: tuple[Turn, ...]
     embedder: CachedEmbedder
+    bare: bool = False
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class Pool:
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        return tuple(turn.line for turn in self.turns)
+        return tuple(turn.text if self.bare else turn.line for turn in self.turns)
 
     @cached_property
     def sessions(self) -> tuple[str, ...]:
@@ -110,13 +111,15 @@ class Pool:
 def best_first(pool: Pool, scores: NDArray[np.float64], k: int) -> Ranking:
     """The ranking that scores of all turns make; a session is as good as its best turn. Ties keep the pool's order."""
     order = np.argsort(-scores, kind="stable")
-    ranked = [(pool.ids[at], float(scores[at])) for at in order]
-    return Ranking(tuple(ranked[:k]), sessions_of([(pool.sessions[at], float(scores[at])) for at in order], k))
+    turns = tuple((pool.ids[at], float(scores[at])) for at in order[:k])
+    return Ranking(turns, sessions_of(((pool.sessions[at], float(scores[at])) for at in order), k))
 
 
-def sessions_of(ranked: Sequence[Ranked], k: int) -> tuple[Ranked, ...]:
+def sessions_of(ranked: Iterable[Ranked], k: int) -> tuple[Ranked, ...]:
     """The first k different sessions of (session, score) pairs that come best first."""
     found: dict[str, float] = {}
     for session, score in ranked:
         found.setdefault(session, score)
-    return tuple(found.items())[:k]
+        if len(found) == k:
+            break
+    return tuple(found.items())

@@ -49,8 +49,8 @@ class Run:
     total: int = 0
     done: int = 0
 
-    def pool(self, turns: Sequence[Turn]) -> Pool:
-        return Pool(tuple(turns), self.embedder)
+    def pool(self, turns: Sequence[Turn], *, bare: bool = False) -> Pool:
+        return Pool(tuple(turns), self.embedder, bare=bare)
 
     def expect(self, questions: int) -> None:
         """So many more questions will be asked, of all systems together."""

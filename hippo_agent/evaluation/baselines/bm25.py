@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 __all__ = ["BM25", "STOP_WORDS", "stems"]
 
 K1, B = 1.2, 0.75
-STOP_WORDS = frozenset(
-    (
-        "a an and are as at be but by did do does for from had has have he her his how i in is it its me my of on or our"
-        " she so that the their them they this to was we were what when where which who why will with you your"
-    ).split()
-)
+_ENGLISH = """
+    a an and are as at be but by did do does for from had has have he her his how i in is it its me my of on or our she
+    so that the their them they this to was we were what when where which who why will with you your
+"""
+STOP_WORDS = frozenset(_ENGLISH.split())
 _WORD = re.compile(r"\w+")
 
 

@@ -33,7 +33,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is asked of a system. Baselines read the text alone."""
+    """What is asked of a system. With slots it is a cue of slots alone, and the text names them in a row for systems
+    that know no slots."""
 
     text: str
     slots: Slots = Slots()
