@@ -13,7 +13,7 @@ from hippo_agent.evaluation.data import Query, Turn
 from hippo_agent.evaluation.pool import Pool, Ranker, Ranking
 from hippo_agent.types import DEFAULT_TRUST, Cue, Event, Provenance, SourceKind
 
-__all__ = ["HippoSystem", "to_event"]
+__all__ = ["HippoRanker", "HippoSystem", "to_event"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class HippoSystem:
     def open(self, pool: Pool) -> Iterator[Ranker]:
         with self.memory(pool) as memory:
             memory.write_many(map(to_event, pool.turns), progress=False)
-            yield _Hippo(memory)
+            yield HippoRanker(memory)
 
     @contextmanager
     def memory(self, pool: Pool) -> Iterator[MemoryUnderTest]:
@@ -40,7 +40,9 @@ class HippoSystem:
 
 
 @dataclass(frozen=True)
-class _Hippo:
+class HippoRanker:
+    """Asks a memory."""
+
     memory: MemoryUnderTest
 
     def rank(self, query: Query, k: int) -> Ranking:

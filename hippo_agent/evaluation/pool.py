@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,10 @@ class CachedEmbedder:
     @property
     def dim(self) -> int:
         return self._inner.dim
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the embedder offers, such as vectors of words."""
+        return getattr(self._inner, name)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """[n, dim] float32 unit rows."""

@@ -52,9 +52,9 @@ class Run:
     def pool(self, turns: Sequence[Turn], *, bare: bool = False) -> Pool:
         return Pool(tuple(turns), self.embedder, bare=bare)
 
-    def expect(self, questions: int) -> None:
-        """So many more questions will be asked, of all systems together."""
-        self.total += questions * len(self.systems)
+    def expect(self, questions: int, *, each: int | None = None) -> None:
+        """So many questions will be asked, each of them ``each`` times: of every system once."""
+        self.total += questions * (len(self.systems) if each is None else each)
 
     def ask(self, pool: Pool, queries: Sequence[Query], k: int) -> dict[str, list[Ranking]]:
         """The rankings of each system; one whose extra is not installed is skipped, by name and reason."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hippo_agent.embedding.base import Embedder
@@ -14,10 +13,19 @@ from hippo_agent.evaluation.hippo import HippoSystem
 from hippo_agent.evaluation.pool import CachedEmbedder, System
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Outcome, Run
+from hippo_agent.evaluation.suites import gate, locomo, longmemeval, lures, partial_cue
 
 __all__ = ["SUITES", "run_suite"]
 
-SUITES = ("locomo", "longmemeval", "partial-cue", "lures", "gate")
+Suite = Callable[[Path, Run], Outcome]
+
+SUITES: Mapping[str, Suite] = {
+    "locomo": locomo.run,
+    "longmemeval": longmemeval.run,
+    "partial-cue": partial_cue.run,
+    "lures": lures.run,
+    "gate": gate.run,
+}
 
 
 def run_suite(
@@ -55,7 +63,7 @@ def run_suite(
         seed=seed,
         tick=tick,
     )
-    outcome: Outcome = import_module(f"hippo_agent.evaluation.suites.{name.replace('-', '_')}").run(data, run)
+    outcome = SUITES[name](data, run)
     return Report(
         suite=name,
         dataset=data.name,

@@ -1,188 +1,133 @@
-"""The ``gate`` suite: what is left of the evidence at a write budget, and how much junk gets in.
+"""The write gate at a budget: how much of the evidence is still there, what recall finds of it, how much junk got in.
 
-Turns arrive in order; a policy says which are kept. Evidence kept = the share of (question, gold turn) pairs whose turn
-was kept, so a turn that three questions need counts three times. Baselines: random at an equal rate, the longest turns,
-and everything.
+Turns arrive in order, sessions end one after the other. ``hippo`` is the memory with its gate at the budget; ``random``
+and ``length`` keep as many turns, drawn or the longest of the whole dialogue; ``everything`` keeps all. All four are
+asked through recall. ``evidence_kept@B`` counts (question, evidence turn) pairs, so a turn that three questions need
+counts three times; a turn that was merged into another counts as not kept.
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import sqrt
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
 
-from hippo_agent.conversations import Conversation
-from hippo_agent.episodic import wording
-from hippo_agent.episodic.gate import GateConfig, WriteGate, conversation_of
-from hippo_agent.episodic.same_event import Neighbour
-from hippo_agent.evaluation.junk import JUNK, Streamed
+from hippo_agent.errors import TraceNotFound
+from hippo_agent.evaluation.contract import MemoryUnderTest
+from hippo_agent.evaluation.data import Dialogue, Question, load_locomo
+from hippo_agent.evaluation.hippo import HippoRanker, HippoSystem, to_event
+from hippo_agent.evaluation.junk import junk_stream
+from hippo_agent.evaluation.metrics import recall_at
+from hippo_agent.evaluation.policies import Policy, junk_stored, length_policy, random_policy
+from hippo_agent.evaluation.pool import Pool, Ranker
+from hippo_agent.evaluation.run import Outcome, Row, Run, sample_questions
 from hippo_agent.types import Event
 
-BUDGETS = (1.0, 0.7, 0.5, 0.3)
+__all__ = ["run"]
 
-#: (events in order, budget) -> positions of the kept ones. A budget of 1 means: no limit.
-Policy = Callable[[Sequence[Event], float], set[int]]
-
-
-class Neighbours(Protocol):
-    """The stored events, as far as the gate may look at them."""
-
-    def nearest(self, event: Event) -> Neighbour | None: ...
-
-    def add(self, event: Event, id: str) -> None: ...
+BUDGETS = (70, 50, 30)  # percent of the turns; 100 means that the gate has no budget
+JUNK_TURNS = 400
+DEPTH = 5
 
 
-class WordNeighbours:
-    """Nearest by words: cosine of the two sets of words. Needs no embedder."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, tuple[Event, frozenset[str]]] = {}
-        self._holding: dict[str, list[str]] = {}
-
-    def nearest(self, event: Event) -> Neighbour | None:
-        """The stored event with the highest cosine; the earlier one on a tie."""
-        ours = frozenset(wording.words(event.text))
-        shared = Counter(id for word in sorted(ours) for id in self._holding.get(word, ()))
-        best: tuple[float, str] | None = None
-        for id, count in shared.items():
-            cosine = count / sqrt(len(ours) * len(self._events[id][1]))
-            if best is None or cosine > best[0]:
-                best = (cosine, id)
-        if best is None:
-            return None
-        stored = self._events[best[1]][0]
-        return Neighbour(
-            id=best[1], text=stored.text, cosine=best[0], speaker=stored.speaker, event_time=stored.event_time
-        )
-
-    def add(self, event: Event, id: str) -> None:
-        """Store an event."""
-        words = frozenset(wording.words(event.text))
-        self._events[id] = (event, words)
-        for word in words:
-            self._holding.setdefault(word, []).append(id)
+def run(data: Path, run: Run) -> Outcome:
+    """Evidence and recall at each budget, and the share of a junk stream that is stored."""
+    asked = sample_questions(load_locomo(data), run)
+    gated = any(system.name == "hippo" for system in run.systems)
+    arms = 1 + 3 * len(BUDGETS) if gated else 0
+    run.expect(sum(len(questions) for _, questions in asked), each=len(run.systems) + arms)
+    rows = [row for dialogue, questions in asked for row in _rows(dialogue, questions, run, gated)]
+    outcome = Outcome.of(rows)
+    systems = {name: {**metrics, **_weighted(name, rows)} for name, metrics in outcome.systems.items()}
+    if gated:
+        for name, stored in _junk(run).items():
+            systems[name].update(stored)
+    return Outcome(n=len(rows), systems=systems, rows=rows)
 
 
-def gate_policy(config: GateConfig | None = None, *, neighbours: Callable[[], Neighbours] = WordNeighbours) -> Policy:
-    """The write gate at a budget; a conversation is settled when another one begins, and at the end."""
-    base = config or GateConfig()
+def _rows(dialogue: Dialogue, questions: Sequence[Question], run: Run, gated: bool) -> Iterator[Row]:
+    scores: list[dict[str, dict[str, float]]] = [{} for _ in questions]
 
-    def keep(events: Sequence[Event], budget: float) -> set[int]:
-        gate = WriteGate(replace(base, budget=budget if budget < 1.0 else None))
-        stored = neighbours()
-        kept: set[int] = set()
-        current = ""
-        for position, event in enumerate(events):
-            if (conversation := conversation_of(event.namespace, event.provenance.session)) != current:
-                kept |= {int(done.token) for done in gate.settle() if done.decision == "write"}
-                current = conversation
-            made = gate.decide(event, token=str(position), nearest=stored.nearest(event))
-            if made.decision in ("write", "defer"):
-                stored.add(event, str(position))  # a deferred trace is in the record until it is settled
-            if made.decision == "write":
-                kept.add(position)
-            kept |= {int(done.token) for done in made.settled if done.decision == "write"}
-        return kept | {int(done.token) for done in gate.settle() if done.decision == "write"}
+    def judge(name: str, budget: int, ranker: Ranker, kept: set[str] | None) -> None:
+        for score, question in zip(scores, questions, strict=True):
+            found = score.setdefault(name, {})
+            ranked = ranker.rank(question.query, DEPTH).turn_ids
+            if kept is not None:
+                found[f"evidence_kept@{budget}"] = len(kept.intersection(question.turns)) / len(question.turns)
+                found[f"stored@{budget}"] = len(kept) / len(dialogue.turns)
+            found[f"turn_recall@5_budget{budget}"] = recall_at(ranked, question.turns, 5)
+            run.step()
 
-    return keep
-
-
-def random_policy(seed: int = 0) -> Policy:
-    """An equal number of turns, drawn at random."""
-
-    def keep(events: Sequence[Event], budget: float) -> set[int]:
-        return set(random.Random(seed).sample(range(len(events)), _allowed(events, budget)))
-
-    return keep
-
-
-def length_policy(events: Sequence[Event], budget: float) -> set[int]:
-    """The longest turns of the whole conversation, in words: it may look ahead, the gate may not."""
-    longest = sorted(range(len(events)), key=lambda i: (-len(wording.words(events[i].text)), i))
-    return set(longest[: _allowed(events, budget)])
+    pool = run.pool(dialogue.turns)
+    for name, rankings in run.ask(pool, [question.query for question in questions], DEPTH).items():
+        for score, question, ranking in zip(scores, questions, rankings, strict=True):
+            system = "everything" if name == "hippo" else name
+            score[system] = {"turn_recall@5_budget100": recall_at(ranking.turn_ids, question.turns, 5)}
+    if gated:
+        for score in scores:
+            score["everything"] |= {"evidence_kept@100": 1.0, "stored@100": 1.0}
+        for budget in (100, *BUDGETS):
+            with _gated(run, pool, budget) as (memory, kept):
+                judge("hippo", budget, HippoRanker(memory), kept)
+        policies: dict[str, Policy] = {"random": random_policy(run.seed), "length": length_policy}
+        for budget in BUDGETS:
+            for name, policy in policies.items():
+                places = policy([to_event(turn) for turn in dialogue.turns], budget / 100)
+                part = run.pool([dialogue.turns[at] for at in sorted(places)])
+                with HippoSystem(run.open_memory).open(part) as ranker:
+                    judge(name, budget, ranker, set(part.ids))
+    for score, question in zip(scores, questions, strict=True):
+        about = {"id": question.id, "question": question.query.text, "category": question.category}
+        yield Row(about={**about, "gold": list(question.turns)}, metrics=score)
 
 
-def everything_policy(events: Sequence[Event], budget: float) -> set[int]:
-    """All turns, whatever the budget."""
-    return set(range(len(events)))
+@contextmanager
+def _gated(run: Run, pool: Pool, budget: int) -> Iterator[tuple[MemoryUnderTest, set[str]]]:
+    """The memory after the whole dialogue, and the ids of the turns that it has kept."""
+    with HippoSystem(run.open_memory, write_rate=budget / 100).memory(pool) as memory:
+        receipts = []
+        for session, turns in groupby(pool.turns, key=lambda turn: turn.session):
+            receipts += memory.write_many([to_event(turn) for turn in turns], progress=False)
+            memory.end_session(session)
+        kept = {
+            turn.id
+            for turn, receipt in zip(pool.turns, receipts, strict=True)
+            if receipt.decision in ("write", "defer") and _stored(memory, receipt.id)
+        }
+        yield memory, kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRow:
-    """One question under one policy and budget."""
-
-    conversation: str
-    question: str
-    category: int
-    budget: float
-    gold: int
-    kept: int
+def _stored(memory: MemoryUnderTest, trace_id: str | None) -> bool:
+    try:
+        return trace_id is not None and memory.get(trace_id).status == "active"
+    except TraceNotFound:
+        return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What a policy kept at a budget."""
-
-    budget: float
-    evidence: float  # share of (question, gold turn) pairs, in [0, 1]
-    stored: float  # share of turns
-    rows: tuple[EvidenceRow, ...]
+def _weighted(name: str, rows: Sequence[Row]) -> dict[str, float]:
+    """Evidence kept, as a share of all (question, evidence turn) pairs."""
+    found = [(row.metrics[name], len(row.about["gold"])) for row in rows if name in row.metrics]
+    metrics = [metric for metric in found[0][0] if metric.startswith("evidence_kept@")] if found else []
+    pairs = sum(gold for _, gold in found)
+    return {metric: sum(values[metric] * gold for values, gold in found) / pairs for metric in metrics}
 
 
-def evidence_kept(
-    conversations: Iterable[Conversation], policy: Policy, *, budgets: Sequence[float] = BUDGETS
-) -> list[Kept]:
-    """One `Kept` per budget, over all conversations; each conversation has a gate and a budget of its own."""
-    listed = list(conversations)
-    results: list[Kept] = []
-    for budget in budgets:
-        rows: list[EvidenceRow] = []
-        turns = stored = 0
-        for conversation in listed:
-            events = conversation.events()
-            kept = {conversation.turns[i].id for i in policy(events, budget)}
-            known = {turn.id for turn in conversation.turns}
-            turns += len(events)
-            stored += len(kept)
-            for question in conversation.questions:
-                gold = [turn for turn in question.evidence if turn in known]
-                if gold:
-                    rows.append(
-                        EvidenceRow(
-                            conversation=conversation.id,
-                            question=question.text,
-                            category=question.category,
-                            budget=budget,
-                            gold=len(gold),
-                            kept=sum(turn in kept for turn in gold),
-                        )
-                    )
-        pairs = sum(row.gold for row in rows)
-        results.append(
-            Kept(
-                budget=budget,
-                evidence=sum(row.kept for row in rows) / pairs if pairs else 0.0,
-                stored=stored / turns if turns else 0.0,
-                rows=tuple(rows),
-            )
-        )
-    return results
+def _junk(run: Run) -> Mapping[str, Mapping[str, float]]:
+    """Share of a stream of repeats, greetings and echoes that each policy stores, at the rate of the memory."""
+    stream = junk_stream(JUNK_TURNS, seed=run.seed)
+    stored: set[int] = set()
 
+    def through_the_gate(events: Sequence[Event], _: float) -> set[int]:
+        with HippoSystem(run.open_memory, write_rate=1.0).memory(run.pool(())) as memory:
+            receipts = memory.write_many(events, progress=False)
+            memory.end_session()
+            stored.update(at for at, receipt in enumerate(receipts) if receipt.decision in ("write", "defer"))
+        return stored
 
-def junk_stored(stream: Sequence[Streamed], policy: Policy, *, budget: float = 1.0) -> Mapping[str, float]:
-    """Share stored, in [0, 1], of all junk ("junk"), of each kind of it, and of the news ("news")."""
-    kept = policy([item.event for item in stream], budget)
-    total: Counter[str] = Counter()
-    stored: Counter[str] = Counter()
-    for position, item in enumerate(stream):
-        for name in (item.kind, *(("junk",) if item.kind in JUNK else ())):
-            total[name] += 1
-            stored[name] += position in kept
-    return {name: stored[name] / total[name] for name in sorted(total)}
-
-
-def _allowed(events: Sequence[Event], budget: float) -> int:
-    return int(budget * len(events) + 1e-9)
+    shares = {"hippo": junk_stored(stream, through_the_gate)}
+    rate = len(stored) / len(stream)
+    shares["random"] = junk_stored(stream, random_policy(run.seed), budget=rate)
+    shares["length"] = junk_stored(stream, length_policy, budget=rate)
+    shares["everything"] = dict.fromkeys(shares["hippo"], 1.0)
+    return {name: {f"{kind}_stored": value for kind, value in kinds.items()} for name, kinds in shares.items()}

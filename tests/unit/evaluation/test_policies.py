@@ -4,7 +4,7 @@ import pytest
 
 from hippo_agent.conversations import Conversation, parse
 from hippo_agent.evaluation.junk import junk_stream
-from hippo_agent.evaluation.suites.gate import (
+from hippo_agent.evaluation.policies import (
     WordNeighbours,
     everything_policy,
     evidence_kept,
