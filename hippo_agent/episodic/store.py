@@ -108,9 +108,11 @@ class EpisodicStore:
         return len(known)
 
     def forget(self, traces: Sequence[Trace]) -> None:
-        """Take deleted traces out of the gate's statistics."""
+        """Take deleted traces out of the gate's statistics, the stored ones too: they hold words."""
         for trace in traces:
             self._gate.forget(trace.text, token=trace.id)
+        self._unsaved += len(traces)
+        self.save()
 
     def save(self) -> None:
         """Store the gate's state, with the seq up to which it has read."""
