@@ -1,0 +1,73 @@
+"""`hippo eval` and `hippo bench`: figures that others can get again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hippo_agent.cli.options import STDIN, EmbedderOption, JsonOption, embedder_named
+from hippo_agent.cli.output import console, emit, ticking
+
+if TYPE_CHECKING:
+    from hippo_agent import Memory
+    from hippo_agent.embedding.base import Embedder
+
+
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="locomo, longmemeval, partial-cue, lures or gate.")],
+    data: Annotated[Path, typer.Option(help="The data file.")],
+    limit: Annotated[int | None, typer.Option(help="A sample of so many questions, drawn with the seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample, and of what the suite makes up.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the report here, a row per question beside it; - prints the report."),
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option("--system", help="Only this system; may be repeated. Default: all.")
+    ] = None,
+    embedder: EmbedderOption = None,
+) -> None:
+    """Measure recall on a data file, beside baselines on the same data.
+
+    Example: hippo eval locomo --data examples/data/mira_and_teo.json --json report.json
+    """
+    from hippo_agent.evaluation.runner import run_suite
+
+    with ticking(suite) as tick:
+        report = run_suite(
+            suite,
+            data,
+            open_memory=_open_memory,
+            embedder=embedder_named(embedder),
+            limit=limit,
+            seed=seed,
+            systems=system,
+            tick=tick,
+        )
+    if out is not None and str(out) == STDIN:
+        emit(report.as_dict())
+        return
+    console().print(report.table())
+    if out is not None:
+        rows = report.write(out)
+        typer.echo(f"report: {out}; questions: {rows}")
+
+
+def _open_memory(folder: Path, *, embedder: Embedder, write_rate: float | None) -> Memory:
+    from hippo_agent import Config, GateConfig, Memory
+
+    budget = write_rate if write_rate is not None and write_rate < 1.0 else None
+    return Memory(
+        folder, embedder=embedder, config=Config(gate=GateConfig(enabled=write_rate is not None, budget=budget))
+    )
+
+
+def bench(
+    json_: JsonOption = False,
+) -> None:
+    """Measure speed as a ratio to the floor: bare SQLite, bare exact search.
+
+    Example: hippo bench --json > bench.json
+    """
