@@ -19,8 +19,8 @@ import numpy as np
 
 from hippo_agent.errors import IndexBroken
 from hippo_agent.storage.columns import Columns
-from hippo_agent.storage.database import sync_folder
 from hippo_agent.storage.index.chroma import ChromaIndex
+from hippo_agent.storage.opening import sync_folder
 
 __all__ = [
     "Generation",
