@@ -22,7 +22,6 @@ from hippo_agent.episodic.same_event import Neighbour
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.storage.base import DecisionNote, NewTrace
 from hippo_agent.storage.columns import Columns
-from hippo_agent.storage.index.exact import nearest
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.types import Event, Namespace, Receipt, Slots, Trace
@@ -32,6 +31,7 @@ __all__ = ["EpisodicStore"]
 _BATCH = 64  # events embedded and written together
 _SAVE_EVERY = 512  # traces between two saves of the gate's state; what came since is read again at open
 _STATE = "gate"
+_BLOCK = 4096  # stored vectors compared at a time
 _SLACK = 0.02  # of the capacity is freed at once, so that a full bank does not look for victims at every write
 
 
@@ -271,16 +271,15 @@ class _Nearest:
         self._columns = columns
         self._vectors = vectors
         self._events = events
-        self._masks: dict[Namespace, NDArray[np.bool_]] = {}
+        self._best: dict[Namespace, tuple[NDArray[np.float32], NDArray[np.int64]] | None] = {}
 
     def of(self, i: int) -> tuple[float, int | str] | None:
         """(cosine, seq of a stored trace or id of one of this batch); None when there is nothing to compare with."""
         if self._vectors is None:
             return None
         best: tuple[float, int | str] | None = None
-        if (mask := self._inside(self._events[i].namespace)).any():
-            rows, cosines = nearest(self._columns.vectors, self._vectors[i], 1, mask)
-            best = (float(cosines[0]), int(self._columns.seq[rows[0]]))
+        if (stored := self._stored(self._events[i].namespace)) is not None:
+            best = (float(stored[0][i]), int(stored[1][i]))
         for j, trace_id in self.written:
             if self._events[j].namespace == self._events[i].namespace:
                 cosine = float(self._vectors[i] @ self._vectors[j])
@@ -288,8 +287,27 @@ class _Nearest:
                     best = (cosine, trace_id)
         return best
 
-    def _inside(self, namespace: Namespace) -> NDArray[np.bool_]:
-        if namespace not in self._masks:
-            mask = self._columns.visible(namespace, statuses=("active", "deferred"), exact_namespace=True)
-            self._masks[namespace] = mask & self._columns.has_vector
-        return self._masks[namespace]
+    def _stored(self, namespace: Namespace) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """For each event of the batch the highest cosine among the stored traces of a namespace, and its seq."""
+        if namespace not in self._best:
+            self._best[namespace] = self._search(namespace)
+        return self._best[namespace]
+
+    def _search(self, namespace: Namespace) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        columns, vectors = self._columns, self._vectors
+        mask = columns.visible(namespace, statuses=("active", "deferred"), exact_namespace=True) & columns.has_vector
+        if vectors is None or not mask.any():
+            return None
+        top = np.full(len(vectors), -2.0, dtype=np.float32)
+        seq = np.zeros(len(vectors), dtype=np.int64)
+        for start in range(0, len(columns), _BLOCK):  # blocks bound the memory and stay in the cache
+            rows = slice(start, start + _BLOCK)
+            if not mask[rows].any():
+                continue
+            cosines = columns.vectors[rows] @ vectors.T  # [block, batch]
+            cosines[~mask[rows]] = -2.0
+            best = cosines.argmax(axis=0)
+            found = cosines[best, np.arange(len(vectors))]
+            better = found > top
+            top[better], seq[better] = found[better], columns.seq[rows][best][better]
+        return top, seq

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ class Columns:
         A namespace sees itself and everything below it (() sees the whole bank), with ``exact_namespace`` only itself.
         Times filter the event time: ``since`` inclusive, ``until`` exclusive. Empty ``sources`` and ``kinds`` mean all.
         """
-        mask = self.live & np.isin(self.status, [STATUSES.index(status) for status in statuses])
+        mask = self.live & _among(self.status, len(STATUSES), [STATUSES.index(status) for status in statuses])
         if namespace or exact_namespace:
             depth = None if exact_namespace else len(namespace)
             inside = np.fromiter((own[:depth] == namespace for own in self.namespaces), bool, len(self.namespaces))
@@ -94,9 +95,9 @@ class Columns:
         if until is not None:
             mask &= self.event_time < micros(until)
         if sources:
-            mask &= np.isin(self.source, [SOURCE_KINDS.index(source) for source in sources])
+            mask &= _among(self.source, len(SOURCE_KINDS), [SOURCE_KINDS.index(source) for source in sources])
         if kinds:
-            mask &= np.isin(self.kind, [code for code, kind in enumerate(self.kinds) if kind in kinds])
+            mask &= _among(self.kind, len(self.kinds), [at for at, kind in enumerate(self.kinds) if kind in kinds])
         if session is not None:
             mask &= np.isin(self.session, [code for code, (_, name) in enumerate(self.sessions) if name == session])
         if min_trust > 0.0:
@@ -132,3 +133,11 @@ class Columns:
     def _step(self, here: Seqs, links: Seqs) -> Seqs:
         there = np.where(here >= 0, links[here], -1)
         return np.where(there < len(self.seq), there, -1)  # a link may lead to a row past the end of this view
+
+
+def _among(codes: NDArray[Any], size: int, wanted: Sequence[int]) -> Mask:
+    """[n] whether each code is a wanted one: a table look-up, several times faster than np.isin."""
+    table = np.zeros(size, dtype=np.bool_)
+    table[list(wanted)] = True
+    found: Mask = table[codes]
+    return found
