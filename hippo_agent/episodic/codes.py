@@ -11,7 +11,7 @@ is zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -26,6 +26,7 @@ __all__ = ["CODE_BYTES", "SLOT_DIM", "Codes", "Mask", "slot_codes", "slot_mask",
 
 Codes = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+_Sum = NDArray[np.float64]
 _Features = tuple[tuple[str, float], ...]  # (feature, weight), energy (sum of squared weights) about 1
 
 SLOT_DIM = 64
@@ -48,14 +49,14 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
     ``event_time`` joins the "when" code at half the energy of a date that was said: an episode also happened
     when it was told.
     """
-    when = [(_date_features(value), 1.0) for value in slots.when]
+    when = [(_date_vector(value), 1.0) for value in slots.when]
     if event_time is not None:
-        when.append((_date_features(event_time.date().isoformat()), 0.5))
+        when.append((_date_vector(event_time.date().isoformat()), 0.5))
     return b"".join(
         (
-            _code((_value_features(value), 1.0) for value in slots.who),
-            _code((_value_features(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)),
-            _code((_value_features(value), 1.0) for value in slots.where),
+            _code([(_value_vector(value), 1.0) for value in slots.who]),
+            _code([(_value_vector(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)]),
+            _code([(_value_vector(value), 1.0) for value in slots.where]),
             _code(when),
         )
     )
@@ -95,25 +96,36 @@ def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArr
     return out
 
 
-def _code(values: Iterable[tuple[_Features, float]]) -> bytes:
+def _code(values: Sequence[tuple[_Sum, float]]) -> bytes:
     """64 int8 bytes of a bag of values: the sum of their hashed features, scaled to norm 127."""
-    features: list[str] = []
-    weights: list[float] = []
-    for value, energy in values:
-        scale = energy**0.5
-        for feature, weight in value:
-            features.append(feature)
-            weights.append(weight * scale)
-    if not features:
+    if not values:
         return bytes(SLOT_DIM)
-    digests = b"".join([_digest(feature) for feature in features])
-    signs = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, SLOT_DIM)
-    vector = np.array(weights) @ (signs * 2.0 - 1.0)
+    vector = values[0][0] * values[0][1] ** 0.5
+    for value, energy in values[1:]:
+        vector = vector + value * energy**0.5
     norm = float(np.sqrt(vector @ vector))
     if norm == 0.0:  # two opposite features: as good as never
         return bytes(SLOT_DIM)
     code: Codes = np.rint(vector * (_SCALE / norm)).astype(np.int8)
     return code.tobytes()
+
+
+@lru_cache(maxsize=8192)
+def _value_vector(value: str) -> _Sum:
+    return _sum(_value_features(value))
+
+
+@lru_cache(maxsize=8192)
+def _date_vector(iso: str) -> _Sum:
+    return _sum(_date_features(iso))
+
+
+def _sum(features: _Features) -> _Sum:
+    """float64[64]: the weighted sum of the signs of the features."""
+    digests = b"".join([_digest(feature) for feature, _ in features])
+    signs = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, SLOT_DIM)
+    vector: _Sum = np.array([weight for _, weight in features]) @ (signs * 2.0 - 1.0)
+    return vector
 
 
 @lru_cache(maxsize=16384)
@@ -122,7 +134,6 @@ def _digest(feature: str) -> bytes:
     return blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=SLOT_DIM // 8).digest()
 
 
-@lru_cache(maxsize=4096)
 def _value_features(value: str) -> _Features:
     """Words and character 2- and 3-grams of a value; every word of it has the same share."""
     words = _WORD.findall(value.casefold()) or [value]
@@ -136,7 +147,6 @@ def _value_features(value: str) -> _Features:
     return tuple(features)
 
 
-@lru_cache(maxsize=4096)
 def _date_features(iso: str) -> _Features:
     """Year, month, week, day and weekday of an ISO value, as far as it is that precise."""
     try:
