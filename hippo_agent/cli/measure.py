@@ -10,6 +10,8 @@ import typer
 from hippo_agent.cli.options import STDIN, EmbedderOption, JsonOption, embedder_named
 from hippo_agent.cli.output import console, emit, ticking
 
+TABLE_WIDTH = 110  # below it, figures would lose their digits
+
 if TYPE_CHECKING:
     from hippo_agent import Memory
     from hippo_agent.embedding.base import Embedder
@@ -49,7 +51,9 @@ def evaluate(
     if out is not None and str(out) == STDIN:
         emit(report.as_dict())
         return
-    console().print(report.table())
+    wide = console()
+    wide.width = max(wide.width, TABLE_WIDTH)
+    wide.print(report.table())
     if out is not None:
         rows = report.write(out)
         typer.echo(f"report: {out}; questions: {rows}")
