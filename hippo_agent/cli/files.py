@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -125,18 +124,14 @@ def _readable(name: str) -> Iterator[Path]:
 
 
 def _detect(path: Path) -> Format:
-    """An export starts with a line that is an object of its own; a conversation file is one JSON document."""
+    """By the beginning of the content, and by the name where that does not tell."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
     if not head.startswith(("{", "[")):
         return Format.TEXT
-    try:
-        first = json.loads(head.splitlines()[0])
-    except json.JSONDecodeError:
-        return Format.CONVERSATION if '"conversation"' in head or path.suffix == ".json" else Format.TEXT
-    if isinstance(first, dict) and "conversation" not in first:
+    if head.startswith('{"type":') or path.suffix == ".jsonl":
         return Format.EXPORT
-    return Format.CONVERSATION
+    return Format.CONVERSATION if '"conversation"' in head or path.suffix == ".json" else Format.TEXT
 
 
 def _learn(store: Memory, path: Path, found: Format, namespace: Namespace, source: SourceKind) -> dict[str, int]:
