@@ -46,7 +46,7 @@ def test_text_becomes_paragraphs_in_a_namespace(hippo_json: Any) -> None:
 
 
 def test_an_export_comes_back_exactly(hippo: Any, hippo_json: Any) -> None:
-    hippo("write", "The goat ate the map.", "-n", "farm", "--key", "k")
+    hippo("write", "The goat ate the map. " * 5_000, "-n", "farm", "--key", "k")  # a first line longer than any look
     hippo("write", "Żółć kosztuje 12 € w aptece na rogu.")
     assert hippo_json("export", "out.jsonl") == {"file": "out.jsonl", "traces": 2}
     piped = hippo("export", "-")
