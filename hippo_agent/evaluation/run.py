@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hippo_agent.errors import MissingExtra
+from hippo_agent.errors import DataError, MissingExtra
 from hippo_agent.evaluation.contract import OpenMemory
 from hippo_agent.evaluation.data import Dialogue, Query, Question, Turn
 from hippo_agent.evaluation.metrics import mean_rows
@@ -104,8 +104,10 @@ def sample(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
 
 
 def sample_questions(dialogues: Sequence[Dialogue], run: Run) -> list[tuple[Dialogue, list[Question]]]:
-    """The dialogues that are asked something, with what they are asked."""
+    """The dialogues that are asked something, with what they are asked. DataError when nothing can be asked."""
     everything = [(at, question) for at, dialogue in enumerate(dialogues) for question in dialogue.questions]
+    if not everything:
+        raise DataError("the data has no question whose evidence is in it; give a file with questions and evidence")
     chosen: dict[int, list[Question]] = defaultdict(list)
     for at, question in sample(everything, run.limit, run.seed):
         chosen[at].append(question)

@@ -30,7 +30,7 @@ SUITES: Mapping[str, Suite] = {
 
 def run_suite(
     name: str,
-    data: Path,
+    data: Path | None,
     *,
     open_memory: OpenMemory,
     embedder: Embedder,
@@ -42,6 +42,7 @@ def run_suite(
     """Measure the memory and every baseline on a data file, in one run.
 
     Args:
+        data: the file that the suite reads; "lures" needs none, and takes one as distractors.
         open_memory: how to open the memory under test.
         limit: a sample of so many questions, drawn by the seed.
         systems: only these of "hippo" and the baselines; None: all.
@@ -53,6 +54,8 @@ def run_suite(
     """
     if name not in SUITES:
         raise ConfigError(f"there is no suite {name!r}; choose one of {', '.join(SUITES)}")
+    if data is None and name != "lures":
+        raise ConfigError(f"the suite {name!r} needs a data file; name it with --data")
     if limit is not None and limit < 1:
         raise ConfigError(f"limit {limit!r} asks nothing; give at least 1, or leave it out for all")
     run = Run(
@@ -63,10 +66,10 @@ def run_suite(
         seed=seed,
         tick=tick,
     )
-    outcome = SUITES[name](data, run)
+    outcome = lures.run(data, run) if data is None else SUITES[name](data, run)
     return Report(
         suite=name,
-        dataset=data.name,
+        dataset=data.name if data else "invented",
         n=outcome.n,
         seed=seed,
         versions=versions(embedder.id),
