@@ -13,6 +13,8 @@ from hippo_agent.cli.output import console, emit, ticking
 TABLE_WIDTH = 110  # below it, figures would lose their digits
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hippo_agent import Memory
     from hippo_agent.embedding.base import Embedder
 
@@ -51,9 +53,7 @@ def evaluate(
     if out is not None and str(out) == STDIN:
         emit(report.as_dict())
         return
-    wide = console()
-    wide.width = max(wide.width, TABLE_WIDTH)
-    wide.print(report.table())
+    _print_wide(report.table())
     if out is not None:
         rows = report.write(out)
         typer.echo(f"report: {out}; questions: {rows}")
@@ -69,9 +69,37 @@ def _open_memory(folder: Path, *, embedder: Embedder, write_rate: float | None) 
 
 
 def bench(
+    size: Annotated[
+        list[int] | None,
+        typer.Option("--size", min=1, help="Traces in the bank; may be repeated. Default: 1k, 10k, 100k."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=2, help="Timed calls of each kind at each size.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the invented traces.")] = 0,
+    embedder: EmbedderOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Measure speed as a ratio to the floor: bare SQLite, bare exact search.
 
-    Example: hippo bench --json > bench.json
+    Example: hippo bench --size 1000 --size 10000
     """
+    from hippo_agent.evaluation.bench import SIZES, run_bench
+
+    with ticking("bench") as tick:
+        report = run_bench(
+            open_memory=_open_memory,
+            embedder=embedder_named(embedder),
+            sizes=size or SIZES,
+            repeats=repeats,
+            seed=seed,
+            tick=tick,
+        )
+    if json_:
+        emit(report.as_dict())
+    else:
+        _print_wide(report.table())
+
+
+def _print_wide(table: Table) -> None:
+    wide = console()
+    wide.width = max(wide.width, TABLE_WIDTH)
+    wide.print(table)

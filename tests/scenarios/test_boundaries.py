@@ -90,6 +90,6 @@ def test_trust_and_source_filters_hold(reopen: Reopen) -> None:
 
 def test_the_budget_is_kept(reopen: Reopen) -> None:
     with reopen() as memory:
-        short, long = memory.recall("the house", k=8, budget_tokens=40), memory.recall("the house", k=8)
+        short, long = memory.recall("the house", k=8, budget_tokens=120), memory.recall("the house", k=8)
         assert 1 <= len(short.hits) < len(long.hits)
         assert len(short.render()) < len(long.render())
