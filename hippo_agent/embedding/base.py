@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,4 +24,13 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """[n, dim] float32, each row of norm 1. An empty sequence gives shape [0, dim]."""
+        ...
+
+
+@runtime_checkable
+class WordEmbedder(Protocol):
+    """What an embedder may offer besides: vectors of single words, so that recall can tell that two words are alike."""
+
+    def word_vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """[n, w] float32, rows of norm 1 (or 0 for a word without a vector); no context, no forward pass."""
         ...

@@ -42,6 +42,7 @@ class SentenceTransformerEmbedder:
         self._device = device
         self._model: Any = None
         self._id = ""
+        self._pieces: NDArray[np.float32] | None = None  # [vocabulary, 128]
 
     @property
     def id(self) -> str:
@@ -64,6 +65,23 @@ class SentenceTransformerEmbedder:
         )
         return np.asarray(out, dtype=np.float32)
 
+    def word_vectors(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """[n, 128] float32 unit rows: the mean of a word's input embeddings; close for "bought" and "purchased".
+
+        The input embeddings of the model are centred and turned to their 128 main directions, once per process.
+        """
+        if self._pieces is None:
+            self._pieces = _main_directions(self._load()[0].auto_model.get_input_embeddings())
+        if not words:
+            return np.zeros((0, self._pieces.shape[1]), dtype=np.float32)
+        split = self._load().tokenizer(list(words), add_special_tokens=False)["input_ids"]
+        lengths = np.array([len(pieces) for pieces in split])
+        total = np.zeros((len(split), self._pieces.shape[1]), dtype=np.float32)
+        flat = np.array([piece for pieces in split for piece in pieces], dtype=np.int64)
+        np.add.at(total, np.repeat(np.arange(len(split)), lengths), self._pieces[flat])
+        norms: NDArray[np.float32] = np.linalg.norm(total, axis=1, keepdims=True)
+        return total / np.maximum(norms, np.float32(1e-9))
+
     def _load(self) -> Any:
         if self._model is None:
             folder, self._id = self._find()
@@ -84,6 +102,15 @@ class SentenceTransformerEmbedder:
             _check_minilm(folder)
             return folder, f"{MINILM}@{MINILM_SHA256[:12]}"
         return folder, f"{self._name}@{_weights_digest(folder)[:12]}"
+
+
+def _main_directions(embedding: Any, dims: int = 128) -> NDArray[np.float32]:
+    """[vocabulary, dims] of a torch embedding layer: rows centred, of norm 1, on their principal axes."""
+    table = embedding.weight.detach().cpu().float().numpy()
+    table = table - table.mean(axis=0)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+    _, axes = np.linalg.eigh(table.T @ table)  # ascending
+    return np.ascontiguousarray(table @ axes[:, ::-1][:, :dims], dtype=np.float32)
 
 
 def _packaged_minilm() -> Path | None:

@@ -200,6 +200,10 @@ class RecordStore(Protocol):
         """All live traces in seq order with their vectors."""
         ...
 
+    def texts(self, *, after: int = 0, batch: int = 10_000) -> Iterator[Sequence[tuple[int, str]]]:
+        """(seq, text) of all live traces past ``after``, in seq order; what in-memory word lists are built from."""
+        ...
+
     def unembedded(self, embedder_id: str, *, limit: int = 1000) -> list[Trace]:
         """Traces without a vector of this embedder, oldest first."""
         ...

@@ -95,6 +95,17 @@ class RecordReader:
             after = found[-1][1]
             yield [(to_trace(row[1:]), None if row[0] is None else np.frombuffer(row[0], "<f4")) for row in found]
 
+    def texts(self, *, after: int = 0, batch: int = 10_000) -> Iterator[Sequence[tuple[int, str]]]:
+        """(seq, text) of all live traces past ``after`` in seq order, ``batch`` at a time; no vectors are read."""
+        query = "SELECT seq, text FROM trace WHERE seq > ? ORDER BY seq LIMIT ?"
+        while True:
+            with self.database.read() as connection:
+                found = connection.execute(query, (after, batch)).fetchall()
+            if not found:
+                return
+            after = int(found[-1][0])
+            yield found
+
     def scan_full(self, *, batch: int = 500) -> Iterator[Sequence[FullRow]]:
         """All traces with everything that a row holds, for export."""
         query = f"SELECT vec, embedder_id, slot_codes, {TRACE} FROM trace WHERE seq > ? ORDER BY seq LIMIT ?"

@@ -1,0 +1,102 @@
+"""The words that a bank's texts use: their stems, how common they are, their vectors and their spelling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hippo_agent.recall.arrays import Growing
+from hippo_agent.recall.spelling import letters, one_slip_away
+from hippo_agent.recall.words import stem
+
+__all__ = ["Vocabulary", "WordVectors"]
+
+Ids = NDArray[np.int32]
+WordVectors = Callable[[Sequence[str]], NDArray[np.float32]]  # words to [n, w] unit rows
+
+
+class Vocabulary:
+    """Word ids and stem ids, dense from 0 and never reused; counts are numbers of traces."""
+
+    def __init__(self, word_vectors: WordVectors | None = None) -> None:
+        self._word_vectors = word_vectors
+        self._ids: dict[str, int] = {}
+        self._words: list[str] = []
+        self._stem_ids: dict[str, int] = {}
+        self._stem_of: Growing[np.int32] = Growing(np.int32)  # [words]
+        self._traces: Growing[np.int32] = Growing(np.int32)  # [stems] traces that have the stem
+        self._used: Growing[np.int32] = Growing(np.int32)  # [words] traces that have the word
+        self._letters: Growing[np.uint8] = Growing(np.uint8, letters("").shape[0])  # [words, 37]
+        self._vectors: Growing[np.float32] | None = None  # [words, w]
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def id(self, word: str) -> int:
+        """The id of a word in use, -1 for an unknown one."""
+        found = self._ids.get(word, -1)
+        return found if found >= 0 and self._used.view[found] else -1
+
+    def word(self, word_id: int) -> str:
+        return self._words[word_id]
+
+    def add(self, words: Sequence[str]) -> Ids:
+        """Ids of the words, in their order; new words get new ids."""
+        new = [word for word in dict.fromkeys(words) if word not in self._ids]
+        for word in new:
+            self._ids[word] = len(self._words)
+            self._words.append(word)
+        if new:
+            stems = [self._stem_ids.setdefault(stem(word), len(self._stem_ids)) for word in new]
+            self._stem_of.extend(stems)
+            self._used.extend(np.zeros(len(new)))
+            self._traces.extend(np.zeros(len(self._stem_ids) - len(self._traces)))
+            self._letters.extend([letters(word) for word in new])
+        return np.array([self._ids[word] for word in words], dtype=np.int32)
+
+    def count(self, word_ids: Ids, step: int) -> None:
+        """A trace with these words came (step 1) or went (step -1)."""
+        once = np.unique(word_ids)
+        self._used.view[once] += np.int32(step)
+        self._traces.view[np.unique(self._stem_of.view[once])] += np.int32(step)
+
+    def stem_id(self, word: str) -> int:
+        """-1 when no word of this stem was ever seen."""
+        return self._stem_ids.get(stem(word), -1)
+
+    def stems(self, word_ids: Ids) -> Ids:
+        """[n] stem ids of word ids."""
+        return self._stem_of.view[word_ids]
+
+    def frequency(self, stem_ids: Sequence[int]) -> int:
+        """How many traces have one of the stems, at most (they are added up)."""
+        known = [one for one in stem_ids if one >= 0]
+        return int(self._traces.view[known].sum()) if known else 0
+
+    def slips(self, word: str) -> list[int]:
+        """Ids of the words in use that are one slip of the pen away: a letter swapped, dropped, added or replaced."""
+        if not self._words:
+            return []
+        near = np.abs(self._letters.view.astype(np.int16) - letters(word)).sum(axis=1) <= 2
+        near &= self._used.view > 0
+        return [int(one) for one in np.flatnonzero(near) if one_slip_away(word, self._words[one])]
+
+    def alike(self, words: Sequence[str], word_ids: Ids) -> NDArray[np.float32]:
+        """[len(words), len(word_ids)] cosine of word vectors, at least 0; zeros without an embedder of words."""
+        if self._word_vectors is None or not len(words) or not len(word_ids):
+            return np.zeros((len(words), len(word_ids)), dtype=np.float32)
+        cue = self._word_vectors(words)
+        if self._vectors is None:
+            self._vectors = Growing(np.float32, cue.shape[1])
+        self._vectors.extend(self._word_vectors(self._words[len(self._vectors) :]))
+        found: NDArray[np.float32] = np.maximum(cue @ self._vectors.view[word_ids].T, 0.0)
+        return found
+
+
+def information(traces: int, having: int) -> float:
+    """Nats that a match is worth when ``having`` of ``traces`` match: BM25's idf, never negative."""
+    having = min(having, traces)
+    return math.log1p((traces - having + 0.5) / (having + 0.5))

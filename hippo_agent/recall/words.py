@@ -1,0 +1,54 @@
+"""Words of texts and cues: how they are cut, stemmed, and which carry no information in a question."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+__all__ = ["FUNCTION_WORDS", "cut", "fold", "stem"]
+
+_WORD = re.compile(r"[^\W_]+")
+
+#: Function words of English: syntax in a question, evidence like any other word in a fragment.
+FUNCTION_WORDS = frozenset(
+    """
+    a an the and or but if of to in on at for from by with as is are was were be been being am do does did done doing
+    have has had having i you he she it we they me him her us them my your his its our their this that these those what
+    which who whom whose when where why how not no so than then too very can could will would shall should may might
+    must just about into over after before up down out off again s t d ll m re ve don didn doesn isn aren wasn weren
+    """.split()
+)
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: "Dénia" and "denia" are one word."""
+    text = text.lower()
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def cut(text: str) -> list[str]:
+    """The words of a text in order, folded; "don't" is cut in two, as in the full-text index."""
+    return _WORD.findall(fold(text))
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Porter's stem of a folded word."""
+    with _lock:  # the stemmer keeps state while it works
+        found: str = _stemmer().stemWord(word)
+        return found
+
+
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    import snowballstemmer  # 20 ms
+
+    return snowballstemmer.stemmer("porter")
