@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from hippo_agent.recall.arrays import Growing
 from hippo_agent.recall.spelling import letters, one_slip_away
 from hippo_agent.recall.words import stem
 
-__all__ = ["Vocabulary", "WordVectors"]
+__all__ = ["Ids", "Vocabulary", "WordVectors", "information"]
 
 Ids = NDArray[np.int32]
 WordVectors = Callable[[Sequence[str]], NDArray[np.float32]]  # words to [n, w] unit rows
@@ -23,6 +24,7 @@ class Vocabulary:
 
     def __init__(self, word_vectors: WordVectors | None = None) -> None:
         self._word_vectors = word_vectors
+        self._lock = threading.Lock()
         self._ids: dict[str, int] = {}
         self._words: list[str] = []
         self._stem_ids: dict[str, int] = {}
@@ -36,12 +38,11 @@ class Vocabulary:
         return len(self._words)
 
     def id(self, word: str) -> int:
-        """The id of a word in use, -1 for an unknown one."""
-        found = self._ids.get(word, -1)
-        return found if found >= 0 and self._used.view[found] else -1
+        """The id of a word, -1 for one that was never seen."""
+        return self._ids.get(word, -1)
 
-    def word(self, word_id: int) -> str:
-        return self._words[word_id]
+    def words(self, word_ids: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self._words[one] for one in word_ids)
 
     def add(self, words: Sequence[str]) -> Ids:
         """Ids of the words, in their order; new words get new ids."""
@@ -89,9 +90,11 @@ class Vocabulary:
         if self._word_vectors is None or not len(words) or not len(word_ids):
             return np.zeros((len(words), len(word_ids)), dtype=np.float32)
         cue = self._word_vectors(words)
-        if self._vectors is None:
-            self._vectors = Growing(np.float32, cue.shape[1])
-        self._vectors.extend(self._word_vectors(self._words[len(self._vectors) :]))
+        with self._lock:
+            if self._vectors is None:
+                self._vectors = Growing(np.float32, cue.shape[1])
+            if new := self._words[len(self._vectors) :]:
+                self._vectors.extend(self._word_vectors(new))
         found: NDArray[np.float32] = np.maximum(cue @ self._vectors.view[word_ids].T, 0.0)
         return found
 

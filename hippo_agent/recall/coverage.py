@@ -1,0 +1,123 @@
+"""Coverage: how much of what the cue asks for is said in a trace, word by word.
+
+A question's word is covered by a word of the same stem (1), by a word that is alike (the cosine of their vectors), or,
+at a discount, by the turns around: people answer "In Lisbon." to a question that named the subject. A fragment's word
+is covered as in BM25, by frequency and length, and a little better by the very same form: there each word is evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hippo_agent.recall.config import RecallConfig
+from hippo_agent.recall.lexicon import Lexicon, Lines
+from hippo_agent.recall.query import DateTerm, Query, Term
+from hippo_agent.recall.vocabulary import Ids, Vocabulary
+from hippo_agent.recall.words import FUNCTION_WORDS
+from hippo_agent.storage.base import Seqs
+from hippo_agent.storage.columns import Columns
+
+__all__ = ["cover", "in_order", "windowed"]
+
+Matrix = NDArray[np.float32]  # [terms, m] in [0, 1]
+
+K1, B = 0.5, 0.75  # BM25's saturation and length norm, for fragments
+
+
+def cover(
+    query: Query, lines: Lines, positions: Seqs, columns: Columns, lexicon: Lexicon, config: RecallConfig
+) -> Matrix:
+    """[terms + dates, m]: the share of each that each candidate itself covers, in [0, 1]."""
+    rows = np.zeros((len(query.terms) + len(query.dates), len(positions)), dtype=np.float32)
+    if not len(positions) or not len(rows):
+        return rows
+    used, place = np.unique(lines.ids, return_inverse=True)  # words of all lines, and where each stands among them
+    stems = lexicon.vocabulary.stems(used)
+    alike = _alike(query.terms, used, lexicon.vocabulary) if query.question and config.alike else None
+    norm = K1 * (1.0 - B + B * lines.lengths / max(1.0, lexicon.mean_length))
+    for at, term in enumerate(query.terms):
+        worth = _exact(term, used, stems, lexicon.vocabulary, config, surface=not query.question)
+        if query.question:
+            if alike is not None and not term.common:
+                worth = np.maximum(worth, np.float32(config.alike) * alike[at])
+            rows[at] = _best(worth[place], lines)
+            for code in term.speakers:
+                rows[at, columns.speaker[positions] == code] = 1.0
+        else:
+            found = _sum(worth[place], lines)
+            rows[at] = np.minimum(found / (found + norm) * (1.0 + K1), 1.0)
+    for at, date in enumerate(query.dates, len(query.terms)):
+        rows[at] = np.maximum(date.near[positions], _said(date, lines, lexicon.vocabulary))
+    return np.minimum(rows, 1.0)
+
+
+def windowed(own: Matrix, around: NDArray[np.int64], config: RecallConfig) -> Matrix:
+    """[terms, m]: the best of a trace's own coverage and, at a discount, of the turns around it."""
+    best = own.copy()
+    for column, share in ((0, config.before_last), (1, config.before), (2, config.after)):
+        if share:
+            there = around[:, column]
+            best = np.maximum(best, np.where(there >= 0, np.float32(share) * own[:, there], np.float32(0.0)))
+    return best
+
+
+def in_order(cue: Sequence[int], line: Ids) -> float:
+    """In [0, 1]: the share of the cue's words (ids) that a line has in the same order."""
+    at = found = 0
+    for word in cue:
+        later = np.flatnonzero(line[at:] == word)
+        if len(later):
+            at += int(later[0]) + 1
+            found += 1
+    return found / len(cue) if cue else 0.0
+
+
+def _exact(
+    term: Term, used: Ids, stems: Ids, vocabulary: Vocabulary, config: RecallConfig, *, surface: bool
+) -> NDArray[np.float32]:
+    """[used words]: 1 where the word has the term's stem, less where only a slip away or in another form."""
+    worth = (stems == term.stem).astype(np.float32)
+    if surface and config.surface and not term.fixed:
+        worth *= np.where(used == vocabulary.id(term.word), 1.0, 1.0 - config.surface)
+    if term.fixed_stems:
+        worth = np.maximum(worth, np.float32(config.spelling) * np.isin(stems, term.fixed_stems))
+    return worth.astype(np.float32)
+
+
+def _alike(terms: Sequence[Term], used: Ids, vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """[terms, used words]; function words of the texts are like nothing."""
+    words = vocabulary.words([int(one) for one in used])
+    plain = np.array([word not in FUNCTION_WORDS for word in words])
+    found = np.zeros((len(terms), len(used)), dtype=np.float32)
+    asked = [at for at, term in enumerate(terms) if not term.common]
+    if asked and plain.any():
+        found[np.ix_(asked, plain)] = vocabulary.alike([terms[at].word for at in asked], used[plain])
+    return found
+
+
+def _best(worth: NDArray[np.float32], lines: Lines) -> NDArray[np.float32]:
+    """[m]: the largest value in each line, 0 for a line without words."""
+    return _reduced(np.maximum, worth, lines)
+
+
+def _sum(worth: NDArray[np.float32], lines: Lines) -> NDArray[np.float32]:
+    return _reduced(np.add, worth, lines)
+
+
+def _reduced(how: np.ufunc, worth: NDArray[np.float32], lines: Lines) -> NDArray[np.float32]:
+    out = np.zeros(len(lines.lengths), dtype=np.float32)
+    filled = lines.lengths > 0
+    if filled.any():
+        out[filled] = how.reduceat(worth, lines.starts[filled])
+    return out
+
+
+def _said(date: DateTerm, lines: Lines, vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """[m]: 1 where a line says all words of the date."""
+    said = np.ones(len(lines.lengths), dtype=np.float32)
+    for word in date.words:
+        said = np.minimum(said, _best((lines.ids == vocabulary.id(word)).astype(np.float32), lines))
+    return said if date.words else np.zeros_like(said)

@@ -1,0 +1,154 @@
+"""One recall, start to end: understand the cue, gather candidates, score them, cut, join back to the record."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from hippo_agent.embedding.base import Embedder, WordEmbedder
+from hippo_agent.episodic.codes import slot_codes, slot_mask, slot_similarity
+from hippo_agent.recall.budget import CountTokens, estimate_tokens, fit
+from hippo_agent.recall.candidates import Candidates, gather
+from hippo_agent.recall.config import RecallConfig
+from hippo_agent.recall.duplicates import without_duplicates
+from hippo_agent.recall.lexicon import Lexicon
+from hippo_agent.recall.query import Query, understand
+from hippo_agent.recall.result import Recall
+from hippo_agent.recall.scoring import Points, score
+from hippo_agent.storage.base import RecordStore, Scores, Vector, VectorIndex
+from hippo_agent.storage.columns import Columns
+from hippo_agent.types import Cue, Hit, Status
+
+__all__ = ["ColumnSource", "Recaller"]
+
+#: What can be recalled: a deferred trace is stored, only its place in a write budget is open.
+RECALLED: tuple[Status, ...] = ("active", "deferred")
+
+
+class ColumnSource(Protocol):
+    """The mirror of the record."""
+
+    def refresh(self) -> Columns: ...
+
+
+class Recaller:
+    """Reads only. Thread-safe as far as its parts are.
+
+    Args:
+        embedder: text to vectors; if it also gives vectors of words (`WordEmbedder`), words that are alike count.
+        count_tokens: tokens of a text for `Cue.budget_tokens`; the default overestimates without a tokenizer.
+    """
+
+    def __init__(
+        self,
+        record: RecordStore,
+        mirror: ColumnSource,
+        index: VectorIndex,
+        embedder: Embedder,
+        *,
+        config: RecallConfig | None = None,
+        count_tokens: CountTokens = estimate_tokens,
+    ) -> None:
+        self.config = config or RecallConfig()
+        self._record = record
+        self._mirror = mirror
+        self._index = index
+        self._embedder = embedder
+        self._count_tokens = count_tokens
+        vectors_of_words = embedder.word_vectors if isinstance(embedder, WordEmbedder) else None
+        self._lexicon = Lexicon(record, vectors_of_words if self.config.alike else None)
+
+    def recall(self, cue: Cue) -> Recall:
+        """The best ``cue.k`` traces that pass its filters and fit its budget."""
+        columns = self._mirror.refresh()
+        visible = columns.visible(
+            cue.namespace,
+            since=cue.since,
+            until=cue.until,
+            sources=cue.sources,
+            kinds=cue.kinds,
+            session=cue.session,
+            min_trust=cue.min_trust,
+            statuses=RECALLED,
+        )
+        if not visible.any():
+            return Recall(cue=cue, hits=())
+        self._lexicon.refresh(columns)
+        query = understand(cue, columns, visible, self._lexicon, self.config)
+        vector = self._embedded(query)
+        slot_scores = self._slot_scores(cue, columns)
+        candidates = gather(
+            query,
+            vector,
+            slot_scores,
+            columns=columns,
+            visible=visible,
+            record=self._record,
+            index=self._index,
+            config=self.config,
+        )
+        lines = self._lexicon.lines(columns.seq[candidates.positions])
+        points = score(
+            query,
+            vector,
+            slot_scores,
+            candidates,
+            lines,
+            columns=columns,
+            lexicon=self._lexicon,
+            config=self.config,
+        )
+        return self._result(cue, query, candidates, points, columns)
+
+    def _embedded(self, query: Query) -> Vector | None:
+        wanted = self.config.meaning if query.question else self.config.meaning_of_fragment
+        return self._embedder.embed([query.text])[0] if query.text and wanted else None
+
+    def _slot_scores(self, cue: Cue, columns: Columns) -> Scores | None:
+        if not cue.slots or not self.config.slots:
+            return None
+        code = np.frombuffer(slot_codes(cue.slots), dtype=np.int8)
+        return slot_similarity(code, columns.slot_codes, slot_mask(code))
+
+    def _result(self, cue: Cue, query: Query, candidates: Candidates, points: Points, columns: Columns) -> Recall:
+        seqs = columns.seq[candidates.positions]
+        order = np.argsort(-points.total, kind="stable")
+        hits: list[Hit] = []
+        duplicates = 0
+        for start in range(0, len(order), 2 * cue.k):  # usually once: more only when many say the same
+            batch = order[start : start + 2 * cue.k]
+            traces = self._record.by_seq(seqs[batch])
+            hits += [
+                Hit(trace=traces[int(seqs[at])], score=float(points.total[at]), reasons=points.of(int(at)))
+                for at in batch
+                if int(seqs[at]) in traces
+            ]
+            if self.config.duplicates:
+                unique = without_duplicates(hits)
+                duplicates += len(hits) - len(unique)
+                hits = unique
+            if len(hits) >= cue.k:
+                break
+        kept = fit(hits[: cue.k], cue.budget_tokens, self._count_tokens)
+        return Recall(
+            cue=cue,
+            hits=tuple(kept),
+            ranked_sessions=_sessions(candidates, points, columns),
+            question=query.question,
+            corrections=tuple((term.word, term.fixed) for term in query.terms if term.fixed),
+            considered=len(order),
+            duplicates=duplicates,
+            over_budget=len(hits[: cue.k]) - len(kept),
+        )
+
+
+def _sessions(candidates: Candidates, points: Points, columns: Columns) -> tuple[tuple[str, float], ...]:
+    """Sessions of the candidates, best first: the mean of the two best traces of each (one counts half)."""
+    codes = columns.session[candidates.positions]
+    found: dict[int, list[float]] = {}
+    for at in np.argsort(-points.total, kind="stable"):
+        if codes[at] >= 0 and len(best := found.setdefault(int(codes[at]), [])) < 2:
+            best.append(float(points.total[at]))
+    ranked = sorted(found.items(), key=lambda item: -sum(item[1]))
+    return tuple((columns.sessions[code][1], sum(best) / 2) for code, best in ranked)

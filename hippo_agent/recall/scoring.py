@@ -1,0 +1,107 @@
+"""Fusion: points for each reason, on one scale, added up.
+
+All points are shares of what the cue asks for or fixed small bonuses, so no statistics of the pool enter a score: the
+same trace and cue have the same score in a bank of ten traces and of a hundred thousand (but for what words are worth).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hippo_agent.recall.candidates import Candidates
+from hippo_agent.recall.config import RecallConfig
+from hippo_agent.recall.coverage import cover, in_order, windowed
+from hippo_agent.recall.lexicon import Lexicon, Lines
+from hippo_agent.recall.query import Query
+from hippo_agent.recall.words import cut
+from hippo_agent.storage.base import Scores, Vector
+from hippo_agent.storage.columns import Columns
+
+__all__ = ["Points", "score"]
+
+Column = NDArray[np.float32]  # [m] points
+
+_ORDERED = 20  # best traces of a fragment whose word order is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of m candidates by reason, and what they add up to."""
+
+    reasons: dict[str, Column]
+    total: Column
+
+    def of(self, at: int) -> dict[str, float]:
+        """The reasons of one candidate that count, most points first."""
+        found = {name: float(column[at]) for name, column in self.reasons.items()}
+        return dict(sorted(((n, p) for n, p in found.items() if abs(p) > 5e-4), key=lambda item: -item[1]))
+
+
+def score(
+    query: Query,
+    vector: Vector | None,
+    slot_scores: Scores | None,
+    candidates: Candidates,
+    lines: Lines,
+    *,
+    columns: Columns,
+    lexicon: Lexicon,
+    config: RecallConfig,
+) -> Points:
+    """Points of the candidates. vector: [d] of the cue, None without one; slot_scores: [n], None without slots."""
+    positions = candidates.positions
+    own = cover(query, lines, positions, columns, lexicon, config)
+    weights = np.array([term.weight for term in query.terms] + [date.weight for date in query.dates], dtype=np.float32)
+    weights /= max(float(weights.sum()), 1e-9)
+    timed = len(query.terms)
+    reasons: dict[str, Column] = {
+        "words": weights[:timed] @ own[:timed],
+        "time": weights[timed:] @ own[timed:],
+    }
+    if vector is not None:
+        factor = config.meaning if query.question else config.meaning_of_fragment
+        reasons["meaning"] = np.float32(factor) * np.maximum(columns.vectors[positions] @ vector, 0.0)
+    if slot_scores is not None:
+        reasons["slots"] = np.float32(config.slots) * np.maximum(slot_scores[positions], 0.0)
+    if query.question:
+        reasons["context"] = weights @ (windowed(own, candidates.around, config) - own)
+        around = _around(sum(reasons.values(), np.zeros(len(positions), np.float32)), candidates)
+        reasons["neighbours"] = np.float32(config.neighbours) * around
+        reasons["session"] = np.float32(config.session) * _best_of_session(weights @ own, columns.session[positions])
+        spoken = np.isin(columns.speaker[positions], query.named)
+        reasons["speaker"] = np.float32(config.speaker) * spoken.astype(np.float32)
+        reasons["asks"] = np.float32(config.asks) * lines.asks.astype(np.float32)
+    total = sum(reasons.values(), np.zeros(len(positions), np.float32))
+    if not query.question and config.order:
+        reasons["order"] = _order(query, total, lines, lexicon, config)
+        total = total + reasons["order"]
+    return Points(reasons, total)
+
+
+def _around(points: Column, candidates: Candidates) -> Column:
+    """[m]: the points of the turn before and of the turn after, added."""
+    out = np.zeros_like(points)
+    for column in (1, 2):
+        there = candidates.around[:, column]
+        out += np.where(there >= 0, points[there], np.float32(0.0))
+    return out
+
+
+def _best_of_session(covered: Column, sessions: NDArray[np.int32]) -> Column:
+    """[m]: the best coverage among the candidates of the same session, 0 without a session."""
+    best = np.zeros(int(sessions.max(initial=-1)) + 2, dtype=np.float32)
+    np.maximum.at(best, sessions + 1, covered)
+    best[0] = 0.0
+    return best[sessions + 1]
+
+
+def _order(query: Query, total: Column, lines: Lines, lexicon: Lexicon, config: RecallConfig) -> Column:
+    out = np.zeros_like(total)
+    cue = [found for word in cut(query.text) if (found := lexicon.vocabulary.id(word)) >= 0]
+    if len(cue) > 1:
+        for at in np.argsort(-total, kind="stable")[:_ORDERED]:
+            out[at] = config.order * in_order(cue, lines.line(int(at)))
+    return out
