@@ -88,9 +88,7 @@ class Memory:
             new_id=new_id,
         )
         self._episodes.restore()
-        self._recaller = Recaller(
-            self._record, self._mirror, self._index, self._vectors, encoder=encoder, config=self.config.recall
-        )
+        self._recaller = Recaller(self._record, self._mirror, self._index, self._vectors, config=self.config.recall)
 
     # Writing
 

@@ -61,8 +61,8 @@ class Provenance:
 class Slots:
     """Who, what, where and when of an episode, as short strings; empty when not known.
 
-    ``when`` holds ISO 8601 dates at the precision that was said: "2023", "2023-05", "2023-05-07", the week "2023-W18" or
-    an interval "2023-06/2023-08" with both ends included.
+    ``when`` holds ISO 8601 dates at the precision that was said: "2023", "2023-05", "2023-05-07", the week "2023-W18",
+    or an interval "2023-06/2023-08" with both ends included.
     """
 
     who: tuple[str, ...] = ()

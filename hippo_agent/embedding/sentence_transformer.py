@@ -79,8 +79,8 @@ class SentenceTransformerEmbedder:
         total = np.zeros((len(split), self._pieces.shape[1]), dtype=np.float32)
         flat = np.array([piece for pieces in split for piece in pieces], dtype=np.int64)
         np.add.at(total, np.repeat(np.arange(len(split)), lengths), self._pieces[flat])
-        norms: NDArray[np.float32] = np.linalg.norm(total, axis=1, keepdims=True)
-        return total / np.maximum(norms, np.float32(1e-9))
+        total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+        return total
 
     def _load(self) -> Any:
         if self._model is None:

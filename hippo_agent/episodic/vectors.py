@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_agent.embedding.base import Embedder
+from hippo_agent.embedding.base import Embedder, WordEmbedder
 from hippo_agent.errors import EmbedderMismatch, InvalidVector, ModelUnavailable
 from hippo_agent.storage.record import SqliteRecord
 
@@ -50,7 +50,18 @@ class BankVectors:
             self.missing = str(exc)
             return None
         self.missing = None
-        return _checked(vectors, (len(texts), self._embedder.dim))
+        return _checked(vectors, (len(texts), self._embedder.dim)) if len(texts) else vectors
+
+    def prepare(self) -> None:
+        """Load the model, check it against the bank, and embed what waits; where there is none, say so once."""
+        if not self._checked:
+            self.embed([])
+
+    def of_words(self, words: Sequence[str]) -> NDArray[np.float32] | None:
+        """[n, w] vectors of single words; None when the embedder has none, or no model is here."""
+        if not isinstance(self._embedder, WordEmbedder) or self.missing is not None:
+            return None
+        return self._embedder.word_vectors(words)
 
     def embed_backlog(self, *, done: Callable[[int], None] | None = None) -> int:
         """Give vectors to the traces that were written without one; returns how many got one."""

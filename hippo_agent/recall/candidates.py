@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.query import Query
-from hippo_agent.storage.base import Allowed, Mask, RecordStore, Scores, Seqs, Vector, VectorIndex
+from hippo_agent.storage.base import Allowed, Mask, RecordStore, Scores, Seqs, Vector
 from hippo_agent.storage.columns import Columns
+from hippo_agent.storage.index.managed import ManagedIndex
 
 __all__ = ["REACH", "Candidates", "allow", "gather"]
 
@@ -44,7 +45,7 @@ def gather(
     columns: Columns,
     visible: Mask,
     record: RecordStore,
-    index: VectorIndex,
+    index: ManagedIndex,
     config: RecallConfig,
 ) -> Candidates:
     """The union; every filter holds before each cut. vector: [d] of the cue; slot_scores: [n]."""
@@ -57,7 +58,7 @@ def gather(
     for mask, dense, lexical in masks:
         allowed = None if everything and mask is visible else allow(columns, mask)
         if vector is not None and dense:
-            found.append(columns.positions(index.search(vector, dense, allowed=allowed)[0]))
+            found.append(index.search(vector, dense, mask=mask, columns=columns)[0])
         if words and lexical:
             found.append(columns.positions(record.match(words, limit=lexical, allowed=allowed)[0]))
     if slot_scores is not None and config.slotted:

@@ -56,11 +56,11 @@ def cover(
 
 def windowed(own: Matrix, around: NDArray[np.int64], config: RecallConfig) -> Matrix:
     """[terms, m]: the best of a trace's own coverage and, at a discount, of the turns around it."""
-    best = own.copy()
+    best: Matrix = own.copy()
     for column, share in ((0, config.before_last), (1, config.before), (2, config.after)):
         if share:
             there = around[:, column]
-            best = np.maximum(best, np.where(there >= 0, np.float32(share) * own[:, there], np.float32(0.0)))
+            np.maximum(best, np.where(there >= 0, np.float32(share) * own[:, there], np.float32(0.0)), out=best)
     return best
 
 
@@ -84,7 +84,8 @@ def _exact(
         worth *= np.where(used == vocabulary.id(term.word), 1.0, 1.0 - config.surface)
     if term.fixed_stems:
         worth = np.maximum(worth, np.float32(config.spelling) * np.isin(stems, term.fixed_stems))
-    return worth.astype(np.float32)
+    out: NDArray[np.float32] = worth.astype(np.float32)
+    return out
 
 
 def _alike(terms: Sequence[Term], used: Ids, vocabulary: Vocabulary) -> NDArray[np.float32]:
@@ -94,7 +95,8 @@ def _alike(terms: Sequence[Term], used: Ids, vocabulary: Vocabulary) -> NDArray[
     found = np.zeros((len(terms), len(used)), dtype=np.float32)
     asked = [at for at, term in enumerate(terms) if not term.common]
     if asked and plain.any():
-        found[np.ix_(asked, plain)] = vocabulary.alike([terms[at].word for at in asked], used[plain])
+        rows = np.array(asked)[:, None]
+        found[rows, np.flatnonzero(plain)] = vocabulary.alike([terms[at].word for at in asked], used[plain])
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.episodic.times import TimeSpan, days, resolve
+from hippo_agent.episodic.words import word_set
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.lexicon import Lexicon
 from hippo_agent.recall.vocabulary import information
@@ -21,13 +22,13 @@ __all__ = ["DateTerm", "Query", "Term", "is_question", "understand"]
 
 MAX_TERMS = 64  # of one cue; the most informative are kept
 
-_OPENS_QUESTION = frozenset(
+_OPENS_QUESTION = word_set(
     """
     what which who whom whose when where why how is are was were am do does did has have had can could will would shall
     should may might must according
-    """.split()
+    """
 )
-_ASKS_FOR = frozenset("tell show find list give name explain describe remind recall summarize summarise".split())
+_ASKS_FOR = word_set("tell show find list give name explain describe remind recall summarize summarise")
 _MIDNIGHT = np.datetime64("1970-01-01", "D")
 _DAY_US = 86_400_000_000
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
-from hippo_agent.embedding.base import Embedder, WordEmbedder
 from hippo_agent.episodic.codes import slot_codes, slot_mask, slot_similarity
+from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.recall.budget import CountTokens, estimate_tokens, fit
 from hippo_agent.recall.candidates import Candidates, gather
 from hippo_agent.recall.config import RecallConfig
@@ -16,36 +14,32 @@ from hippo_agent.recall.lexicon import Lexicon
 from hippo_agent.recall.query import Query, understand
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.scoring import Points, score
-from hippo_agent.storage.base import RecordStore, Scores, Vector, VectorIndex
+from hippo_agent.storage.base import RecordStore, Scores, Vector
 from hippo_agent.storage.columns import Columns
+from hippo_agent.storage.index.managed import ManagedIndex
+from hippo_agent.storage.mirror import Mirror
 from hippo_agent.types import Cue, Hit, Status
 
-__all__ = ["ColumnSource", "Recaller"]
+__all__ = ["Recaller"]
 
 #: What can be recalled: a deferred trace is stored, only its place in a write budget is open.
 RECALLED: tuple[Status, ...] = ("active", "deferred")
-
-
-class ColumnSource(Protocol):
-    """The mirror of the record."""
-
-    def refresh(self) -> Columns: ...
 
 
 class Recaller:
     """Reads only. Thread-safe as far as its parts are.
 
     Args:
-        embedder: text to vectors; if it also gives vectors of words (`WordEmbedder`), words that are alike count.
+        vectors: of this bank; if its embedder gives vectors of words too, words that are alike count.
         count_tokens: tokens of a text for `Cue.budget_tokens`; the default overestimates without a tokenizer.
     """
 
     def __init__(
         self,
         record: RecordStore,
-        mirror: ColumnSource,
-        index: VectorIndex,
-        embedder: Embedder,
+        mirror: Mirror,
+        index: ManagedIndex,
+        vectors: BankVectors,
         *,
         config: RecallConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
@@ -54,13 +48,13 @@ class Recaller:
         self._record = record
         self._mirror = mirror
         self._index = index
-        self._embedder = embedder
+        self._vectors = vectors
         self._count_tokens = count_tokens
-        vectors_of_words = embedder.word_vectors if isinstance(embedder, WordEmbedder) else None
-        self._lexicon = Lexicon(record, vectors_of_words if self.config.alike else None)
+        self._lexicon = Lexicon(record, vectors.of_words if self.config.alike else None)
 
     def recall(self, cue: Cue) -> Recall:
         """The best ``cue.k`` traces that pass its filters and fit its budget."""
+        self._vectors.prepare()
         columns = self._mirror.refresh()
         visible = columns.visible(
             cue.namespace,
@@ -76,7 +70,7 @@ class Recaller:
             return Recall(cue=cue, hits=())
         self._lexicon.refresh(columns)
         query = understand(cue, columns, visible, self._lexicon, self.config)
-        vector = self._embedded(query)
+        vector = self._embedded(query, columns)
         slot_scores = self._slot_scores(cue, columns)
         candidates = gather(
             query,
@@ -101,9 +95,12 @@ class Recaller:
         )
         return self._result(cue, query, candidates, points, columns)
 
-    def _embedded(self, query: Query) -> Vector | None:
+    def _embedded(self, query: Query, columns: Columns) -> Vector | None:
         wanted = self.config.meaning if query.question else self.config.meaning_of_fragment
-        return self._embedder.embed([query.text])[0] if query.text and wanted else None
+        if not query.text or not wanted or not columns.has_vector.any():
+            return None
+        vectors = self._vectors.embed([query.text])
+        return None if vectors is None else vectors[0]
 
     def _slot_scores(self, cue: Cue, columns: Columns) -> Scores | None:
         if not cue.slots or not self.config.slots:

@@ -16,7 +16,9 @@ from hippo_agent.recall.words import stem
 __all__ = ["Ids", "Vocabulary", "WordVectors", "information"]
 
 Ids = NDArray[np.int32]
-WordVectors = Callable[[Sequence[str]], NDArray[np.float32]]  # words to [n, w] unit rows
+_STRANGERS = 1_000  # vectors kept of words that only cues have
+#: words to [n, w] unit rows; None: there are none now
+WordVectors = Callable[[Sequence[str]], NDArray[np.float32] | None]
 
 
 class Vocabulary:
@@ -33,6 +35,7 @@ class Vocabulary:
         self._used: Growing[np.int32] = Growing(np.int32)  # [words] traces that have the word
         self._letters: Growing[np.uint8] = Growing(np.uint8, letters("").shape[0])  # [words, 37]
         self._vectors: Growing[np.float32] | None = None  # [words, w]
+        self._strangers: dict[str, NDArray[np.float32]] = {}  # vectors of cues' words that no trace has
 
     def __len__(self) -> int:
         return len(self._words)
@@ -89,14 +92,46 @@ class Vocabulary:
         """[len(words), len(word_ids)] cosine of word vectors, at least 0; zeros without an embedder of words."""
         if self._word_vectors is None or not len(words) or not len(word_ids):
             return np.zeros((len(words), len(word_ids)), dtype=np.float32)
-        cue = self._word_vectors(words)
         with self._lock:
-            if self._vectors is None:
-                self._vectors = Growing(np.float32, cue.shape[1])
-            if new := self._words[len(self._vectors) :]:
-                self._vectors.extend(self._word_vectors(new))
-        found: NDArray[np.float32] = np.maximum(cue @ self._vectors.view[word_ids].T, 0.0)
+            held = self._held()
+            cue = None if held is None else self._vectors_of(words, held)
+        if held is None or cue is None:
+            return np.zeros((len(words), len(word_ids)), dtype=np.float32)
+        found: NDArray[np.float32] = np.maximum(cue @ held[word_ids].T, 0.0)
         return found
+
+    def _held(self) -> NDArray[np.float32] | None:
+        """[words, w] the vectors of all known words."""
+        if self._word_vectors is None:
+            return None
+        if new := self._words[0 if self._vectors is None else len(self._vectors) :]:
+            vectors = self._word_vectors(new)
+            if vectors is None:
+                return None
+            self._vectors = self._vectors or Growing(np.float32, vectors.shape[1])
+            self._vectors.extend(vectors)
+        return None if self._vectors is None else self._vectors.view
+
+    def _vectors_of(self, words: Sequence[str], held: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """[n, w] vectors of a cue's words, those included that no trace has."""
+        rows = []
+        for word in words:
+            known = self.id(word)
+            vector = held[known] if known >= 0 else self._outside(word)
+            if vector is None:
+                return None
+            rows.append(vector)
+        return np.stack(rows)
+
+    def _outside(self, word: str) -> NDArray[np.float32] | None:
+        if word not in self._strangers and self._word_vectors is not None:
+            vectors = self._word_vectors([word])
+            if vectors is None:
+                return None
+            if len(self._strangers) >= _STRANGERS:
+                self._strangers.clear()
+            self._strangers[word] = vectors[0]
+        return self._strangers.get(word)
 
 
 def information(traces: int, having: int) -> float:

@@ -8,18 +8,20 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
+from hippo_agent.episodic.words import word_set
+
 __all__ = ["FUNCTION_WORDS", "cut", "fold", "stem"]
 
 _WORD = re.compile(r"[^\W_]+")
 
 #: Function words of English: syntax in a question, evidence like any other word in a fragment.
-FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = word_set(
     """
     a an the and or but if of to in on at for from by with as is are was were be been being am do does did done doing
     have has had having i you he she it we they me him her us them my your his its our their this that these those what
     which who whom whose when where why how not no so than then too very can could will would shall should may might
     must just about into over after before up down out off again s t d ll m re ve don didn doesn isn aren wasn weren
-    """.split()
+    """
 )
 
 

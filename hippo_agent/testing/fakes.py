@@ -61,7 +61,7 @@ def new_trace(
     reward: float = 0.0,
     event_time: datetime = EPOCH,
     write_time: datetime = EPOCH,
-    slots: Slots = Slots(),  # noqa: B008 - frozen
+    slots: Slots = Slots(),
     slot_codes: bytes = b"",
     salience: float = 0.5,
     status: Status = "active",
