@@ -129,7 +129,8 @@ def _date(span: TimeSpan, columns: Columns, visible: NDArray[np.bool_], config: 
     day = columns.event_time // _DAY_US
     away = np.maximum(np.maximum(int(start.astype(np.int64)) - day, day - int(end.astype(np.int64))), 0)
     precise = (last - first).days < 7
-    near = np.where(away <= int(precise), 1.0, np.where(away <= 7, 0.6, np.where(precise & (away <= 31), 0.3, 0.0)))
+    steps = [away == 0, precise & (away <= 1), away <= 7, precise & (away <= 31)]
+    near = np.select(steps, [1.0, 0.9, 0.6, 0.3], 0.0)
     share = max(float(near[visible].mean()) if visible.any() else 1.0, 0.5 / max(1, int(visible.sum())))
     weight = config.date * float(np.log1p((1.0 - share) / share))
     return DateTerm(span.text, weight, tuple(cut(span.text)), near.astype(np.float32))
