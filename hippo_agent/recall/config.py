@@ -33,10 +33,10 @@ class RecallConfig:
     after: float = 0.5  # ... by the turn after
     before_last: float = 0.5  # ... by the turn before the last
     date: float = 1.5  # x information of a date in the cue, covered by traces of that time
-    neighbours: float = 0.25  # share of the neighbours' scores in a trace's
+    neighbours: float = 0.25  # weight of each neighbour's points in the mean that replaces a trace's own
     session: float = 0.3  # x best coverage in the same session
-    speaker: float = 0.1  # points when the question names the trace's speaker
-    asks: float = -0.1  # points for a trace that is itself a question
+    speaker: float = 0.15  # points when the question names the trace's speaker
+    asks: float = -0.15  # points for a trace that is itself a question
     common: float = 0.1  # weight of function words in a question (in a fragment they count like all words)
     surface: float = 0.2  # share of a word's points that only the very same form earns, in a fragment
     order: float = 0.2  # x share of a fragment's words that come in the same order

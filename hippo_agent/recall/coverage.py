@@ -1,8 +1,9 @@
 """Coverage: how much of what the cue asks for is said in a trace, word by word.
 
-A question's word is covered by a word of the same stem (1), by a word that is alike (the cosine of their vectors), or,
-at a discount, by the turns around: people answer "In Lisbon." to a question that named the subject. A fragment's word
-is covered as in BM25, by frequency and length, and a little better by the very same form: there each word is evidence.
+A word is covered by words of the same stem as in BM25: better in a shorter text. A question's word is also covered by a
+word that is alike (the cosine of their vectors), or, at a discount, by the turns around: people answer "In Lisbon." to
+a question that named the subject. In a fragment each word is evidence, so it also counts how often a word occurs, and
+the very same form is worth a little more than the stem.
 """
 
 from __future__ import annotations
@@ -22,36 +23,34 @@ from hippo_agent.storage.columns import Columns
 
 __all__ = ["cover", "in_order", "windowed"]
 
-Matrix = NDArray[np.float32]  # [terms, m] in [0, 1]
+Matrix = NDArray[np.float32]  # [terms, m] shares
 
-K1, B = 0.5, 0.75  # BM25's saturation and length norm, for fragments
+K1, B = 0.5, 0.5  # BM25's saturation and length norm
 
 
 def cover(
     query: Query, lines: Lines, positions: Seqs, columns: Columns, lexicon: Lexicon, config: RecallConfig
 ) -> Matrix:
-    """[terms + dates, m]: the share of each that each candidate itself covers, in [0, 1]."""
+    """[terms + dates, m]: the share of each that each candidate itself covers; a little over 1 in a very short text."""
     rows = np.zeros((len(query.terms) + len(query.dates), len(positions)), dtype=np.float32)
     if not len(positions) or not len(rows):
         return rows
     used, place = np.unique(lines.ids, return_inverse=True)  # words of all lines, and where each stands among them
     stems = lexicon.vocabulary.stems(used)
     alike = _alike(query.terms, used, lexicon.vocabulary) if query.question and config.alike else None
-    norm = K1 * (1.0 - B + B * lines.lengths / max(1.0, lexicon.mean_length))
+    norm = (K1 * (1.0 - B + B * lines.lengths / max(1.0, lexicon.mean_length))).astype(np.float32)
     for at, term in enumerate(query.terms):
         worth = _exact(term, used, stems, lexicon.vocabulary, config, surface=not query.question)
+        found = (_best if query.question else _sum)(worth[place], lines)
+        rows[at] = found / (found + norm) * (1.0 + K1)
+        if alike is not None and not term.common:
+            rows[at] = np.maximum(rows[at], np.float32(config.alike) * _best(alike[at][place], lines))
         if query.question:
-            if alike is not None and not term.common:
-                worth = np.maximum(worth, np.float32(config.alike) * alike[at])
-            rows[at] = _best(worth[place], lines)
             for code in term.speakers:
                 rows[at, columns.speaker[positions] == code] = 1.0
-        else:
-            found = _sum(worth[place], lines)
-            rows[at] = np.minimum(found / (found + norm) * (1.0 + K1), 1.0)
     for at, date in enumerate(query.dates, len(query.terms)):
         rows[at] = np.maximum(date.near[positions], _said(date, lines, lexicon.vocabulary))
-    return np.minimum(rows, 1.0)
+    return rows
 
 
 def windowed(own: Matrix, around: NDArray[np.int64], config: RecallConfig) -> Matrix:

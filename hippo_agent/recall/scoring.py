@@ -68,26 +68,35 @@ def score(
         reasons["slots"] = np.float32(config.slots) * np.maximum(slot_scores[positions], 0.0)
     if query.question:
         reasons["context"] = weights @ (windowed(own, candidates.around, config) - own)
-        around = _around(sum(reasons.values(), np.zeros(len(positions), np.float32)), candidates)
-        reasons["neighbours"] = np.float32(config.neighbours) * around
+        reasons["neighbours"] = _levelled(_added(reasons, len(positions)), candidates, config.neighbours)
         reasons["session"] = np.float32(config.session) * _best_of_session(weights @ own, columns.session[positions])
         spoken = np.isin(columns.speaker[positions], query.named)
         reasons["speaker"] = np.float32(config.speaker) * spoken.astype(np.float32)
         reasons["asks"] = np.float32(config.asks) * lines.asks.astype(np.float32)
-    total = sum(reasons.values(), np.zeros(len(positions), np.float32))
+    total = _added(reasons, len(positions))
     if not query.question and config.order:
         reasons["order"] = _order(query, total, lines, lexicon, config)
         total = total + reasons["order"]
     return Points(reasons, total)
 
 
-def _around(points: Column, candidates: Candidates) -> Column:
-    """[m]: the points of the turn before and of the turn after, added."""
-    out = np.zeros_like(points)
+def _added(reasons: dict[str, Column], count: int) -> Column:
+    """[m]: all points of each candidate."""
+    return np.sum(list(reasons.values()), axis=0, dtype=np.float32) if reasons else np.zeros(count, np.float32)
+
+
+def _levelled(points: Column, candidates: Candidates, weight: float) -> Column:
+    """[m]: what (own + weight x each neighbour) / (1 + weight x number of neighbours) x (1 + 2 weight) adds to the own.
+
+    A mean, so that the first and the last turn of a session, or a trace without one, lose nothing.
+    """
+    total, shares = points.copy(), np.ones_like(points)
     for column in (1, 2):
         there = candidates.around[:, column]
-        out += np.where(there >= 0, points[there], np.float32(0.0))
-    return out
+        total += np.where(there >= 0, np.float32(weight) * points[there], np.float32(0.0))
+        shares += np.where(there >= 0, np.float32(weight), np.float32(0.0))
+    levelled: Column = total / shares * np.float32(1.0 + 2.0 * weight) - points
+    return levelled
 
 
 def _best_of_session(covered: Column, sessions: NDArray[np.int32]) -> Column:
