@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     suite: Annotated[str, typer.Argument(help="locomo, longmemeval, partial-cue, lures or gate.")],
-    data: Annotated[Path, typer.Option(help="The data file.")],
+    data: Annotated[Path | None, typer.Option(help="The data file; lures needs none.")] = None,
     limit: Annotated[int | None, typer.Option(help="A sample of so many questions, drawn with the seed.")] = None,
     seed: Annotated[int, typer.Option(help="Of the sample, and of what the suite makes up.")] = 0,
     out: Annotated[

@@ -29,6 +29,7 @@ class Report:
     suite: str
     dataset: str
     n: int
+    left_out: int  # questions of the data whose evidence is not in it
     seed: int
     versions: Mapping[str, str]
     systems: Mapping[str, Mapping[str, float]]
@@ -44,6 +45,7 @@ class Report:
             "seed": self.seed,
             "versions": dict(self.versions),
             "systems": {name: dict(metrics) for name, metrics in self.systems.items()},
+            "left_out": self.left_out,
             "skipped": dict(self.skipped),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }

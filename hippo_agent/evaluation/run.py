@@ -45,6 +45,7 @@ class Run:
     seed: int = 0
     tick: Callable[[int, int], None] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
+    left_out: int = 0  # questions without resolvable evidence
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     total: int = 0
     done: int = 0
@@ -108,6 +109,7 @@ def sample_questions(dialogues: Sequence[Dialogue], run: Run) -> list[tuple[Dial
     everything = [(at, question) for at, dialogue in enumerate(dialogues) for question in dialogue.questions]
     if not everything:
         raise DataError("the data has no question whose evidence is in it; give a file with questions and evidence")
+    run.left_out = sum(dialogue.left_out for dialogue in dialogues)
     chosen: dict[int, list[Question]] = defaultdict(list)
     for at, question in sample(everything, run.limit, run.seed):
         chosen[at].append(question)

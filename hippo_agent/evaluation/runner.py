@@ -71,6 +71,7 @@ def run_suite(
         suite=name,
         dataset=data.name if data else "invented",
         n=outcome.n,
+        left_out=run.left_out,
         seed=seed,
         versions=versions(embedder.id),
         systems=outcome.systems,

@@ -45,4 +45,9 @@ def _dialogue(conversation: Conversation) -> Dialogue:
                     sessions=tuple(dict.fromkeys(turn.session for turn in evidence)),
                 )
             )
-    return Dialogue(id=conversation.id, turns=tuple(turns.values()), questions=tuple(questions))
+    return Dialogue(
+        id=conversation.id,
+        turns=tuple(turns.values()),
+        questions=tuple(questions),
+        left_out=len(conversation.questions) - len(questions),
+    )

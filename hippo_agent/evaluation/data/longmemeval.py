@@ -58,7 +58,12 @@ def _item(item: Any, where: str) -> Dialogue:
         sessions=gold,
     )
     asks = bool(gold) and not question_id.endswith("_abs")
-    return Dialogue(id=question_id, turns=tuple(turns.values()), questions=(question,) if asks else ())
+    return Dialogue(
+        id=question_id,
+        turns=tuple(turns.values()),
+        questions=(question,) if asks else (),
+        left_out=0 if asks else 1,
+    )
 
 
 def _evidence(names: list[Any], sessions: list[Any], turns: dict[str, Turn]) -> tuple[str, ...]:

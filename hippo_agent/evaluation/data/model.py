@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from hippo_agent.types import Slots
 
@@ -60,10 +59,7 @@ class Dialogue:
     id: str
     turns: tuple[Turn, ...]
     questions: tuple[Question, ...]
-
-    @cached_property
-    def by_id(self) -> dict[str, Turn]:
-        return {turn.id: turn for turn in self.turns}
+    left_out: int = 0  # questions without resolvable evidence
 
 
 def time_line(time: datetime) -> str:

@@ -36,6 +36,8 @@ def test_eval_prints_the_report_on_request(hippo: Any) -> None:
         (["eval", "rumours", *SMALL], "there is no suite 'rumours'; choose one of locomo"),
         (["eval", "locomo", *SMALL, "--system", "oracle"], "there is no system 'oracle'"),
         (["eval", "locomo", "--data", "missing.json", "--embedder", "hashing"], "missing.json"),
+        (["eval", "locomo", "--embedder", "hashing"], "needs a data file"),
+        (["eval", "longmemeval", *SMALL], "has no 'haystack_sessions'"),
         (["eval", "locomo", "--data", str(DATA), "--limit", "0", "--embedder", "hashing"], "limit 0 asks nothing"),
     ],
 )

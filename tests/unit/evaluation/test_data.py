@@ -66,6 +66,7 @@ def test_locomo_questions_without_resolvable_evidence_are_left_out(tmp_path: Pat
         ("c1/1", "two ids in one string", "multi_hop", ("D1:2", "D2:1"), ("session_1", "session_2")),
         ("c1/5", "stray colon", "adversarial", ("D1:1",), ("session_1",)),
     ]
+    assert dialogue.left_out == 3
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
@@ -132,7 +133,8 @@ def test_longmemeval_reads_a_list_or_one_item_plain_or_gzipped(tmp_path: Path, n
 
 def test_longmemeval_items_without_an_answer_in_the_haystack_ask_nothing(tmp_path: Path) -> None:
     abstains, elsewhere = item(question_id="q1_abs"), item(answer_session_ids=["s7"])
-    assert [d.questions for d in load_longmemeval(saved(tmp_path, [abstains, elsewhere]))] == [(), ()]
+    read = load_longmemeval(saved(tmp_path, [abstains, elsewhere]))
+    assert [(dialogue.questions, dialogue.left_out) for dialogue in read] == [((), 1), ((), 1)]
 
 
 @pytest.mark.parametrize(

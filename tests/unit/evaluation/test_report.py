@@ -16,6 +16,7 @@ REPORT = Report(
     suite="locomo",
     dataset="talk.json",
     n=2,
+    left_out=1,
     seed=7,
     versions={"python": "3"},
     systems={"bm25": {"turn_recall@5": 0.25, "p@1": 0.5}, "hippo": {"turn_recall@5": 0.75}},
@@ -33,6 +34,7 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
         "seed": 7,
         "versions": {"python": "3"},
         "systems": {"bm25": {"turn_recall@5": 0.25, "p@1": 0.5}, "hippo": {"turn_recall@5": 0.75}},
+        "left_out": 1,
         "skipped": {"chroma": "not [installed]"},
         "seconds": {"bm25": 0.123},
     }
