@@ -92,7 +92,7 @@ def understand(cue: Cue, columns: Columns, visible: NDArray[np.bool_], lexicon: 
     words = cut(_without(cue.text, [(span.start, span.end) for span in spans]))
     for values in (cue.slots.who, cue.slots.what, cue.slots.where):
         words += [word for value in values for word in cut(value) if word not in words]
-    terms = [_term(word, question, speakers, lexicon, config) for word in dict.fromkeys(words)]
+    terms = [_term(word, question, speakers, columns, lexicon, config) for word in dict.fromkeys(words)]
     named = sorted({code for term in terms for code in term.speakers}) if question else []
     text = cue.text
     if named:
@@ -107,7 +107,12 @@ def understand(cue: Cue, columns: Columns, visible: NDArray[np.bool_], lexicon: 
 
 
 def _term(
-    word: str, question: bool, speakers: Mapping[str, tuple[int, ...]], lexicon: Lexicon, config: RecallConfig
+    word: str,
+    question: bool,
+    speakers: Mapping[str, tuple[int, ...]],
+    columns: Columns,
+    lexicon: Lexicon,
+    config: RecallConfig,
 ) -> Term:
     vocabulary = lexicon.vocabulary
     stem = vocabulary.stem_id(word)
@@ -117,6 +122,8 @@ def _term(
     fixed = tuple(int(one) for one in np.unique(vocabulary.stems(np.array(slips, dtype=np.int32))))
     common = word in FUNCTION_WORDS
     having = vocabulary.frequency(fixed or [stem])
+    if word in speakers:  # who speaks has the name as well
+        having += int((np.isin(columns.speaker, speakers[word]) & columns.live).sum())
     weight = information(lexicon.traces, max(having, 1))
     if common and question:
         weight *= config.common

@@ -144,8 +144,8 @@ def _sessions(candidates: Candidates, points: Points, columns: Columns) -> tuple
     """Sessions of the candidates, best first: the mean of the two best traces of each (one counts half)."""
     codes = columns.session[candidates.positions]
     found: dict[int, list[float]] = {}
-    for at in np.argsort(-points.total, kind="stable"):
+    for at in np.argsort(-points.within, kind="stable"):
         if codes[at] >= 0 and len(best := found.setdefault(int(codes[at]), [])) < 2:
-            best.append(float(points.total[at]))
+            best.append(float(points.within[at]))
     ranked = sorted(found.items(), key=lambda item: -sum(item[1]))
     return tuple((columns.sessions[code][1], sum(best) / 2) for code, best in ranked)

@@ -33,6 +33,7 @@ class Points:
 
     reasons: dict[str, Column]
     total: Column
+    within: Column  # the same with the neighbours' points added, not levelled: what ranks sessions
 
     def of(self, at: int) -> dict[str, float]:
         """The reasons of one candidate that count, most points first."""
@@ -66,18 +67,24 @@ def score(
         reasons["meaning"] = np.float32(factor) * np.maximum(columns.vectors[positions] @ vector, 0.0)
     if slot_scores is not None:
         reasons["slots"] = np.float32(config.slots) * np.maximum(slot_scores[positions], 0.0)
+    added = np.zeros(len(positions), dtype=np.float32)
     if query.question:
         reasons["context"] = weights @ (windowed(own, candidates.around, config) - own)
-        reasons["neighbours"] = _levelled(_added(reasons, len(positions)), candidates, config.neighbours)
+        direct = _added(reasons, len(positions))
+        around, count = _around(direct, candidates)
+        levelled = _levelled(direct, around, count, config.neighbours)
+        reasons["neighbours"] = levelled
+        added = np.float32(config.neighbours) * around - levelled
         reasons["session"] = np.float32(config.session) * _best_of_session(weights @ own, columns.session[positions])
         spoken = np.isin(columns.speaker[positions], query.named)
         reasons["speaker"] = np.float32(config.speaker) * spoken.astype(np.float32)
         reasons["asks"] = np.float32(config.asks) * lines.asks.astype(np.float32)
     total = _added(reasons, len(positions))
+    within = total + added
     if not query.question and config.order:
         reasons["order"] = _order(query, total, lines, lexicon, config)
         total = total + reasons["order"]
-    return Points(reasons, total)
+    return Points(reasons, total, within)
 
 
 def _added(reasons: dict[str, Column], count: int) -> Column:
@@ -85,17 +92,23 @@ def _added(reasons: dict[str, Column], count: int) -> Column:
     return np.sum(list(reasons.values()), axis=0, dtype=np.float32) if reasons else np.zeros(count, np.float32)
 
 
-def _levelled(points: Column, candidates: Candidates, weight: float) -> Column:
-    """[m]: what (own + weight x each neighbour) / (1 + weight x number of neighbours) x (1 + 2 weight) adds to the own.
+def _around(points: Column, candidates: Candidates) -> tuple[Column, Column]:
+    """[m] the points of the turns before and after, added, and [m] how many of them there are."""
+    total, count = np.zeros_like(points), np.zeros_like(points)
+    for column in (1, 2):
+        there = candidates.around[:, column]
+        total += np.where(there >= 0, points[there], np.float32(0.0))
+        count += there >= 0
+    return total, count
+
+
+def _levelled(points: Column, around: Column, count: Column, weight: float) -> Column:
+    """[m]: what a weighted mean with the neighbours, on the scale of a trace that has both, adds to the own points.
 
     A mean, so that the first and the last turn of a session, or a trace without one, lose nothing.
     """
-    total, shares = points.copy(), np.ones_like(points)
-    for column in (1, 2):
-        there = candidates.around[:, column]
-        total += np.where(there >= 0, np.float32(weight) * points[there], np.float32(0.0))
-        shares += np.where(there >= 0, np.float32(weight), np.float32(0.0))
-    levelled: Column = total / shares * np.float32(1.0 + 2.0 * weight) - points
+    mean = (points + np.float32(weight) * around) / (1.0 + np.float32(weight) * count)
+    levelled: Column = mean * np.float32(1.0 + 2.0 * weight) - points
     return levelled
 
 
