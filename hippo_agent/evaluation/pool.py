@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_agent.embedding.base import Embedder
+from hippo_agent.embedding.base import Embedder, WordEmbedder
 from hippo_agent.evaluation.data import Query, Turn
 
 __all__ = ["CachedEmbedder", "Pool", "Ranked", "Ranker", "Ranking", "System", "best_first", "sessions_of"]
@@ -63,6 +63,8 @@ class CachedEmbedder:
     def __init__(self, inner: Embedder) -> None:
         self._inner = inner
         self._known: dict[str, NDArray[np.float32]] = {}
+        if isinstance(inner, WordEmbedder):
+            self.word_vectors = inner.word_vectors
 
     @property
     def id(self) -> str:
