@@ -192,7 +192,7 @@ def panel(question: Question, recall: Recall) -> Panel:
         trace = hit.trace
         mark = "✓" if trace.meta.get("turn") in right else ""
         text = Text.assemble((f"{trace.event_time:%Y-%m-%d} {trace.speaker}: ", "cyan"), trace.text)
-        reasons = ", ".join(f"{name} {share:+.2f}" for name, share in hit.reasons.items())
+        reasons = ", ".join(f"{name} {share:+.2f}" for name, share in hit.reasons.items() if abs(share) >= 0.005)
         table.add_row(Text(mark, style="bold green"), Text(f"{hit.score:.2f}", style="bold"), text)
         table.add_row("", "", Text(f"because: {reasons}", style="dim"))
     return Panel(
