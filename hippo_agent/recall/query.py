@@ -116,11 +116,11 @@ def _term(
 ) -> Term:
     vocabulary = lexicon.vocabulary
     stem = vocabulary.stem_id(word)
+    common = word in FUNCTION_WORDS
     slips: list[int] = []
-    if config.spelling and len(word) > 2 and not vocabulary.frequency([stem]) and word not in speakers:
+    if config.spelling and not common and len(word) > 2 and not vocabulary.frequency([stem]) and word not in speakers:
         slips = vocabulary.slips(word)
     fixed = tuple(int(one) for one in np.unique(vocabulary.stems(np.array(slips, dtype=np.int32))))
-    common = word in FUNCTION_WORDS
     having = vocabulary.frequency(fixed or [stem])
     if word in speakers:  # who speaks has the name as well
         having += int((np.isin(columns.speaker, speakers[word]) & columns.live).sum())

@@ -40,7 +40,9 @@ def cut(text: str) -> list[str]:
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """Porter's stem of a folded word."""
+    """Porter's stem of a folded word; function words stay whole, or "is" would be a form of "I"."""
+    if word in FUNCTION_WORDS:
+        return word
     with _lock:  # the stemmer keeps state while it works
         found: str = _stemmer().stemWord(word)
         return found

@@ -12,7 +12,7 @@ import numpy as np
 from hippo_agent.storage.base import NewTrace, Vector
 from hippo_agent.types import EMPTY, Event, Namespace, Provenance, Slots, SourceKind, Status
 
-__all__ = ["EPOCH", "FakeClock", "new_trace", "unit_vector", "unit_vectors"]
+__all__ = ["EPOCH", "FakeClock", "new_trace", "turn", "unit_vector", "unit_vectors"]
 
 #: Where fake time starts.
 EPOCH = datetime(2024, 1, 1, 12, 0, tzinfo=timezone.utc)
@@ -44,6 +44,14 @@ def unit_vectors(count: int, dim: int = 8, *, seed: int = 0) -> Vector:
     """float32 [count, dim], rows of norm 1 in random directions."""
     found = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
+
+
+def turn(
+    text: str, speaker: str | None = None, session: str | None = "s1", *, event_time: datetime = EPOCH, **fields: Any
+) -> Event:
+    """A user's turn in a conversation."""
+    provenance = Provenance(source="user", session=session, trust=0.8)
+    return Event(text=text, speaker=speaker, provenance=provenance, event_time=event_time, **fields)
 
 
 def new_trace(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,7 @@ from hippo_agent.config import Config
 from hippo_agent.embedding.hashing import HashingEmbedder
 from hippo_agent.episodic.gate import GateConfig
 from hippo_agent.recall import RecallConfig
-from hippo_agent.types import Event, Provenance
-
-NOON = datetime(2023, 5, 8, 12, 0, tzinfo=timezone.utc)
-
-OpenMemory = Callable[..., Memory]
-
-
-def turn(text: str, speaker: str | None = None, session: str | None = "s1", **fields: Any) -> Event:
-    """A trusted turn of a conversation."""
-    provenance = Provenance(source="user", session=session, trust=0.8)
-    return Event(text=text, speaker=speaker, provenance=provenance, event_time=fields.pop("event_time", NOON), **fields)
+from hippo_agent.types import Event
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ def test_words_are_folded_and_cut_like_full_text() -> None:
 def test_stems_join_the_forms_of_a_word() -> None:
     assert stem("moved") == stem("moving") == stem("moves") == "move"
     assert stem("lisbon") == "lisbon"
+    assert stem("is") == "is" and stem("his") == "his"
 
 
 @pytest.mark.parametrize("slip", ["lsibon", "libon", "lissbon", "lisbom", "lisbo", "lisbonn"])
