@@ -24,6 +24,7 @@ from hippo_agent.storage.base import DecisionNote, NewTrace
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.storage.signs import alike, sign_bits
 from hippo_agent.types import Event, Namespace, Receipt, Slots, Trace
 
 __all__ = ["EpisodicStore"]
@@ -31,7 +32,7 @@ __all__ = ["EpisodicStore"]
 _BATCH = 64  # events embedded and written together
 _SAVE_EVERY = 512  # traces between two saves of the gate's state; what came since is read again at open
 _STATE = "gate"
-_BLOCK = 4096  # stored vectors compared at a time
+_CANDIDATES = 64  # stored vectors whose exact cosine is looked at
 _SLACK = 0.02  # of the capacity is freed at once, so that a full bank does not look for victims at every write
 
 
@@ -152,7 +153,7 @@ class EpisodicStore:
             receipts.append(self._note(batch, event, decided, new_id))
             if decided.decision in ("write", "defer"):
                 batch.rows.append(self._row(event, decided, new_id, None if vectors is None else vectors[i], codes))
-                near.written.append((i, new_id))
+                near.wrote(i, new_id)
             elif decided.decision == "merge" and decided.merge_into is not None:
                 self._flush(batch)  # the trace to merge into may be waiting in it
                 self._record.merge(decided.merge_into, event, write_time=self._clock())
@@ -267,47 +268,38 @@ class _Nearest:
     """The most similar earlier trace of each event of a batch: stored ones and those of the same batch."""
 
     def __init__(self, columns: Columns, vectors: NDArray[np.float32] | None, events: Sequence[Event]) -> None:
-        self.written: list[tuple[int, str]] = []  # (place in the batch, id) of the rows decided so far
         self._columns = columns
         self._vectors = vectors
+        self._signs = None if vectors is None else sign_bits(vectors)
         self._events = events
-        self._best: dict[Namespace, tuple[NDArray[np.float32], NDArray[np.int64]] | None] = {}
+        self._written: dict[Namespace, list[tuple[int, str]]] = {}  # (place in the batch, id) of the rows so far
+        self._stored: dict[Namespace, NDArray[np.bool_]] = {}  # [n] the stored traces of a namespace that have vectors
+
+    def wrote(self, i: int, trace_id: str) -> None:
+        """Event i became a trace."""
+        self._written.setdefault(self._events[i].namespace, []).append((i, trace_id))
 
     def of(self, i: int) -> tuple[float, int | str] | None:
         """(cosine, seq of a stored trace or id of one of this batch); None when there is nothing to compare with."""
-        if self._vectors is None:
+        if self._vectors is None or self._signs is None:
             return None
+        columns, vector, namespace = self._columns, self._vectors[i], self._events[i].namespace
         best: tuple[float, int | str] | None = None
-        if (stored := self._stored(self._events[i].namespace)) is not None:
-            best = (float(stored[0][i]), int(stored[1][i]))
-        for j, trace_id in self.written:
-            if self._events[j].namespace == self._events[i].namespace:
-                cosine = float(self._vectors[i] @ self._vectors[j])
-                if best is None or cosine >= best[0]:
-                    best = (cosine, trace_id)
+        if (mask := self._usable(namespace)).any():
+            rows = alike(columns.signs, self._signs[:, i], _CANDIDATES, mask)
+            cosines = columns.vectors[rows] @ vector
+            at = int(cosines.argmax())
+            best = (float(cosines[at]), int(columns.seq[rows[at]]))
+        if written := self._written.get(namespace):
+            cosines = self._vectors[[j for j, _ in written]] @ vector
+            at = int(cosines.argmax())
+            if best is None or cosines[at] >= best[0]:
+                best = (float(cosines[at]), written[at][1])
         return best
 
-    def _stored(self, namespace: Namespace) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-        """For each event of the batch the highest cosine among the stored traces of a namespace, and its seq."""
-        if namespace not in self._best:
-            self._best[namespace] = self._search(namespace)
-        return self._best[namespace]
-
-    def _search(self, namespace: Namespace) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-        columns, vectors = self._columns, self._vectors
-        mask = columns.visible(namespace, statuses=("active", "deferred"), exact_namespace=True) & columns.has_vector
-        if vectors is None or not mask.any():
-            return None
-        top = np.full(len(vectors), -2.0, dtype=np.float32)
-        seq = np.zeros(len(vectors), dtype=np.int64)
-        for start in range(0, len(columns), _BLOCK):  # blocks bound the memory and stay in the cache
-            rows = slice(start, start + _BLOCK)
-            if not mask[rows].any():
-                continue
-            cosines = columns.vectors[rows] @ vectors.T  # [block, batch]
-            cosines[~mask[rows]] = -2.0
-            best = cosines.argmax(axis=0)
-            found = cosines[best, np.arange(len(vectors))]
-            better = found > top
-            top[better], seq[better] = found[better], columns.seq[rows][best][better]
-        return top, seq
+    def _usable(self, namespace: Namespace) -> NDArray[np.bool_]:
+        if namespace not in self._stored:
+            columns = self._columns
+            mask = columns.visible(namespace, statuses=("active", "deferred"), exact_namespace=True)
+            self._stored[namespace] = mask & columns.has_vector
+        return self._stored[namespace]

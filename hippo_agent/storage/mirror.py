@@ -14,6 +14,7 @@ from hippo_agent.storage.base import Vector
 from hippo_agent.storage.columns import STATUSES, Columns
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.rows import load_namespace
+from hippo_agent.storage.signs import Signs, sign_bits
 from hippo_agent.types import SOURCE_KINDS, Namespace
 
 __all__ = ["Mirror"]
@@ -79,6 +80,7 @@ class Mirror:
         self._dead = 0
         self._arrays: dict[str, NDArray[Any]] = {name: np.empty(capacity, kind) for name, kind in _TYPES.items()}
         self._vectors: Vector = np.empty((capacity, 0), np.float32)
+        self._signs: Signs = np.empty((0, capacity), np.uint64)
         self._slot_codes: NDArray[np.int8] = np.empty((capacity, 0), np.int8)
         self._last_of_session: dict[int, int] = {}
         self._names = _Names()
@@ -142,6 +144,7 @@ class Mirror:
         capacity = max(1024, count, len(self._arrays["seq"]) * 3 // 2)
         self._arrays = {name: self._grown(array, capacity) for name, array in self._arrays.items()}
         self._vectors = self._grown(self._vectors, capacity)
+        self._signs = self._grown(self._signs.T, capacity).T.copy()
         self._slot_codes = self._grown(self._slot_codes, capacity)
 
     def _grown(self, array: NDArray[Any], capacity: int) -> NDArray[Any]:
@@ -154,6 +157,7 @@ class Mirror:
         dim = max((len(vec) // 4 for vec in vecs if vec is not None), default=self._vectors.shape[1])
         if dim != self._vectors.shape[1]:  # the first vector, or a bank embedded anew: earlier rows are read again
             self._vectors = np.zeros((len(self._arrays["seq"]), dim), np.float32)
+            self._signs = np.zeros((-(-dim // 64), len(self._arrays["seq"])), np.uint64)
             self._arrays["has_vector"][: self._count] = False
         has = np.fromiter((vec is not None and len(vec) == 4 * dim for vec in vecs), np.bool_, len(vecs))
         if dim and has.all():
@@ -161,6 +165,7 @@ class Mirror:
         else:
             for place, vec in enumerate(vecs, start):
                 self._vectors[place] = np.frombuffer(vec, "<f4") if vec is not None and has[place - start] else 0.0
+        self._signs[:, start:stop] = sign_bits(self._vectors[start:stop])
         self._arrays["has_vector"][start:stop] = has
 
     def _set_codes(self, start: int, codes: Sequence[bytes]) -> None:
@@ -188,6 +193,7 @@ class Mirror:
         keep = np.flatnonzero(self._arrays["live"][: self._count])
         self._arrays = {name: array[keep] for name, array in self._arrays.items()}
         self._vectors, self._slot_codes = self._vectors[keep], self._slot_codes[keep]
+        self._signs = self._signs[:, keep]
         self._count, self._dead, self._last_of_session = len(keep), 0, {}
         self._link(0)
 
@@ -196,6 +202,7 @@ class Mirror:
         return Columns(
             **{name: array[:n] for name, array in self._arrays.items()},
             vectors=self._vectors[:n],
+            signs=self._signs[:, :n],
             slot_codes=self._slot_codes[:n],
             namespaces=self._names.namespaces,
             sessions=self._names.sessions,

@@ -22,6 +22,7 @@ from hippo_agent.storage.index.exact import nearest
 from hippo_agent.storage.index.managed import IndexKind, ManagedIndex
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.storage.signs import sign_bits
 from hippo_agent.storage.tokens import Tokenizer
 from hippo_agent.storage.transfer import export_jsonl, import_jsonl
 from hippo_agent.storage.verify import verify
@@ -214,6 +215,7 @@ class StorageMachine(RuleBasedStateMachine):
         assert [columns.namespaces[code] for code in columns.namespace[rows]] == [trace.namespace for trace in traces]
         active = {trace.seq for trace in traces if trace.status == "active" and trace.namespace[:1] == ("a",)}
         assert set(columns.seq[columns.visible(("a",))].tolist()) == active
+        np.testing.assert_array_equal(columns.signs, sign_bits(columns.vectors))
         for row, trace in zip(rows, traces, strict=True):
             session = (trace.namespace, trace.provenance.session)
             same = [t.seq for t in traces if (t.namespace, t.provenance.session) == session and session[1] is not None]

@@ -13,6 +13,7 @@ import pytest
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.storage.signs import sign_bits
 from hippo_agent.testing.fakes import EPOCH, new_trace, unit_vector
 
 
@@ -129,6 +130,7 @@ def test_many_deletions_are_compacted_away(record: SqliteRecord) -> None:
     assert (len(before), len(after), int(after.live.sum())) == (3000, 1500, 1500)
     assert after.neighbours([1]).tolist() == [[0, 2]]
     np.testing.assert_array_equal(after.vectors[7], unit_vector("text 14"))
+    np.testing.assert_array_equal(after.signs, sign_bits(after.vectors))
     record.append([new_trace("next", "text next", session="s")])
     assert mirror.refresh().neighbours([1500]).tolist() == [[1499, -1]]
 
@@ -149,4 +151,5 @@ def test_vectors_and_codes_may_come_later_and_change_their_width(record: SqliteR
     columns = mirror.refresh()
     assert (columns.vectors.shape, columns.has_vector.tolist()) == ((2, 12), [True, True])
     np.testing.assert_array_equal(columns.vectors[0], unit_vector("y", 12))
+    np.testing.assert_array_equal(columns.signs, sign_bits(columns.vectors))
     assert columns.slot_codes.tolist() == [[0, 0], [1, -1]]
