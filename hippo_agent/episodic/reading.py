@@ -79,23 +79,23 @@ class Reader:
         last = list(self._contexts.get(conversation, ()))
         previous = last[-1] if last and last[-1].speaker != speaker else None
         parts = wording.sentences(text)
+        spoken = [wording.words(part) for part in parts]
         asks = [part.rstrip("\"')] ").endswith("?") for part in parts]
         answers = previous is not None and previous.asks and not all(asks)
-        speakers = {word for turn in last for word in wording.words(turn.speaker)}
-        left = wording.words(wording.without_formulas(text[:_SMALL_TALK_LENGTH])) + wording.words(
-            text[_SMALL_TALK_LENGTH:]
-        )
+        speakers = {word for name in {turn.speaker for turn in last} for word in wording.words(name)}
+        opening = wording.words(wording.without_formulas(text[:_SMALL_TALK_LENGTH]))
+        left = opening + wording.words(text[_SMALL_TALK_LENGTH:])
         content = _content(left, common=self.config.common, speakers=speakers)
         heard = Heard(
             speaker=speaker,
             text=whole,
             day=day,
-            stems=frozenset(wording.stem(word) for word in wording.words(text)),
+            stems=frozenset(wording.stem(word) for part in spoken for word in part),
             content=content,
             asks=any(asks),
             asks_for_content=any(asks) and bool(content),
         )
-        information = self._information(parts, asks, last, speakers)
+        information = self._information(parts, spoken, asks, last, speakers)
         asks_anew = any(is_question and _asks_anew(part) for part, is_question in zip(parts, asks, strict=True))
         real_answer = answers and previous is not None and previous.asks_for_content and _can_answer(left, speakers)
         same = [turn for turn in last if turn.text == whole and turn.day == day]
@@ -111,7 +111,7 @@ class Reader:
             and not shares
             and not real_answer
             and not asks_anew,
-            echo=not shares and not answers and not asks_anew and _is_echo(text, heard, last[-3:]),
+            echo=not shares and not answers and not asks_anew and _is_echo(opening, heard, last[-3:]),
             repeat=repeats and not bare_answer,
             heard=heard,
         )
@@ -135,16 +135,20 @@ class Reader:
             self._contexts[conversation] = deque(kept, maxlen=self.config.context_turns)
 
     def _information(
-        self, parts: Sequence[str], asks: Sequence[bool], last: Sequence[Heard], speakers: Set[str]
+        self,
+        parts: Sequence[str],
+        spoken: Sequence[Sequence[str]],
+        asks: Sequence[bool],
+        last: Sequence[Heard],
+        speakers: Set[str],
     ) -> float:
         config = self.config
         before = frozenset().union(*(turn.stems for turn in last))
         seen: set[str] = set()
         total = 0.0
-        for part, is_question in zip(parts, asks, strict=True):
-            spoken = wording.words(part)
-            nats = config.cue_nats * _cues(part, spoken, speakers)
-            for word in spoken:
+        for part, words, is_question in zip(parts, spoken, asks, strict=True):
+            nats = config.cue_nats * _cues(part, words, speakers)
+            for word in words:
                 stem = wording.stem(word)
                 if stem in seen:
                     continue
@@ -153,7 +157,7 @@ class Reader:
                     continue
                 worth = rarity(stem, self.statistics, running_share=config.running_share, common=config.common)
                 nats += worth * (config.heard if stem in before else 1.0)
-            total += nats * self._role(spoken, is_question=is_question)
+            total += nats * self._role(words, is_question=is_question)
         return total
 
     def _role(self, spoken: Sequence[str], *, is_question: bool) -> float:
@@ -241,11 +245,11 @@ def _is_everyday(stem: str) -> bool:
     return not wording.is_number(stem) and stem not in wording.TIMES and wording.background_rarity(stem) < _EVERYDAY
 
 
-def _is_echo(text: str, heard: Heard, last: Sequence[Heard]) -> bool:
+def _is_echo(opening: Sequence[str], heard: Heard, last: Sequence[Heard]) -> bool:
     """Whether one of the last turns already said all of it, about the same person and with the same yes or no."""
     if not heard.content:
         return False
-    about_me = not wording.FIRST_PERSON.isdisjoint(wording.words(wording.without_formulas(text[:_SMALL_TALK_LENGTH])))
+    about_me = not wording.FIRST_PERSON.isdisjoint(opening)
     negated = wording.NEGATIONS & set(heard.text.split())
     for turn in last:
         if not _covers(turn.content, heard.content):

@@ -7,6 +7,7 @@ case, punctuation, contractions, a clause moved to the front, a typing error in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from datetime import datetime
 from hippo_agent.episodic import wording
 from hippo_agent.types import Event, Slots, Trace
 
-_FILLERS = wording.phrases("fillers")
+_FILLERS = wording.phrases("fillers", re.IGNORECASE)
 _EMPTY = wording.word_class("empty")  # words that carry no fact in a restatement
 _RELATIVE = wording.word_class("relative")  # times that depend on when they are said
 _CONTRACTIONS = {

@@ -53,7 +53,7 @@ class WordStatistics:
         """ln((texts + 1) / (count + 1/2)) in nats, at least 0; 0 while nothing has been seen."""
         if not self.texts:
             return 0.0
-        return max(0.0, log((self.texts + 1) / (self.count(stem) + 0.5)))
+        return max(0.0, log((self.texts + 1) / (self._counts.get(stem, 0) + 0.5)))
 
     def rows(self) -> list[tuple[str, int]]:
         """All (stem, count), sorted by stem."""

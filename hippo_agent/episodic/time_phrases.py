@@ -323,7 +323,6 @@ KINDS: Mapping[str, Kind] = {
     "year": _kind(rf"(?:{_IN}|(?:to|and|year) ){_PART_OF}{_YEAR}{_NOT_AMOUNT}", _year),
 }
 _UNNAMED = re.compile(r"\(\?P<\w+>")
-#: All kinds in one pattern; ``match.lastgroup`` is the key in `KINDS`.
-ANY = re.compile(
-    "|".join(f"(?P<{name}>{_UNNAMED.sub('(?:', kind.pattern.pattern)})" for name, kind in KINDS.items()), re.I
-)
+_NAMED = "|".join(f"(?P<{name}>{_UNNAMED.sub('(?:', kind.pattern.pattern)})" for name, kind in KINDS.items())
+#: All kinds in one pattern, tried where a word begins; ``match.lastgroup`` is the key in `KINDS`.
+ANY = re.compile(rf"\b(?=\w)(?:{_NAMED})", re.I)

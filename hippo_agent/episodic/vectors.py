@@ -106,8 +106,8 @@ def _checked(vectors: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
     if vectors.shape != shape:
         raise InvalidVector(f"the embedder gave vectors of shape {vectors.shape}, not {shape}; correct the embedder")
     norms = np.linalg.norm(vectors, axis=1)
-    if not np.all(np.isfinite(norms)) or np.any(norms < 1e-6):
+    if not ((norms >= 1e-6) & (norms < np.inf)).all():  # False for NaN as well
         raise InvalidVector("the embedder gave a vector with NaN, infinity or norm 0; correct the embedder")
-    if np.any(np.abs(norms - 1.0) > 1e-3):
+    if (np.abs(norms - 1.0) > 1e-3).any():
         vectors = vectors / norms[:, None]
     return vectors.astype(np.float32, copy=False)

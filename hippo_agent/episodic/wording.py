@@ -29,7 +29,7 @@ _NOTES = re.compile(
     re.IGNORECASE,
 )
 _GREETED = re.compile(
-    r"\b(?:(?i:hi|hello|hey|hiya|howdy|yo|bye|goodbye|thanks|thank you|cheers|welcome"
+    r"\b(?=\w)(?:(?i:hi|hello|hey|hiya|howdy|yo|bye|goodbye|thanks|thank you|cheers|welcome"
     r"|good (?:morning|afternoon|evening|night)|morning|night|sorry|wow|congrats|congratulations|yes|yeah|yep|ok|okay"
     r"|sure|no))\b[ ,]+(?:there\b[ ,]*)?([A-Z]\w+)(?=\s*[,.!?]|\s*$)"
 )
@@ -57,10 +57,10 @@ def word_class(name: str) -> frozenset[str]:
     return frozenset(" ".join(_classes()[name]).split())
 
 
-def phrases(name: str) -> re.Pattern[str]:
-    """The regular expressions under a [name], as one, longest-written first, at word boundaries, in any case."""
+def phrases(name: str, flags: int = 0) -> re.Pattern[str]:
+    """The regular expressions under a [name], as one, longest-written first, at word boundaries, in lower case."""
     alternatives = sorted(_classes()[name], key=len, reverse=True)
-    return re.compile(rf"\b(?:{'|'.join(alternatives)})\b", re.IGNORECASE)
+    return re.compile(rf"\b(?=\w)(?:{'|'.join(alternatives)})\b", flags)
 
 
 FIRST_PERSON = word_class("first_person")
@@ -134,6 +134,7 @@ def is_common(stemmed: str) -> bool:
     return stemmed in _ranks()
 
 
+@lru_cache(maxsize=50_000)
 def background_rarity(stemmed: str) -> float:
     """-ln p of a stem in general English, in nats, by Zipf's law from its rank; unlisted stems are alike.
 
@@ -180,5 +181,5 @@ def without_addresses(text: str) -> str:
 
 
 def without_formulas(text: str) -> str:
-    """The text without greeting formulas ("long time no see") and without names that are addressed."""
-    return _FORMULAS.sub(" ", _ADDRESSED.sub(" ", without_addresses(text)))
+    """The text in lower case, without greeting formulas ("long time no see") and without names that are addressed."""
+    return _FORMULAS.sub(" ", _ADDRESSED.sub(" ", without_addresses(text)).lower())

@@ -49,6 +49,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._closed = False
         self._next_checkpoint = _LOG_BYTES
+        self._log = path.with_name(path.name + "-wal")
         self._open_lock = FileLock(path.parent / "open.lock")
         self.read_only = read_only or not writable(path)
         self._open()
@@ -187,10 +188,9 @@ class Database:
 
     def _check_unclean(self) -> None:
         """Check everything when the last process to use the file died with it open, before it is opened for writing."""
-        log = self.path.with_name(self.path.name + "-wal")
         alone = self._open_lock.try_acquire()
         try:
-            left_open = log.exists() and log.stat().st_size > 0
+            left_open = self._log.exists() and self._log.stat().st_size > 0
             with contextlib.closing(connect(self.path, read_only=True)) as connection:
                 check_format(connection, self.path)
                 if alone and left_open:
@@ -205,9 +205,8 @@ class Database:
         self._open_lock.acquire(shared=True)
 
     def _checkpoint_when_due(self) -> None:
-        log = self.path.with_name(self.path.name + "-wal")
         try:
-            size = log.stat().st_size
+            size = self._log.stat().st_size
         except OSError:
             return
         if size >= self._next_checkpoint:

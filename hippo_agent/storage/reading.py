@@ -36,7 +36,7 @@ from hippo_agent.storage.rows import (
 )
 from hippo_agent.types import Namespace, Status, Trace
 
-__all__ = ["FullRow", "RecordReader", "find_key", "mismatch"]
+__all__ = ["FullRow", "RecordReader", "find_embedder", "find_key", "mismatch"]
 
 _CHUNK = 500  # values per IN list
 
@@ -162,8 +162,8 @@ class RecordReader:
 
     def embedder(self) -> tuple[str, int] | None:
         """Id and dimension of the embedder whose vectors the bank holds; None before the first vector."""
-        found = self.value("embedder")
-        return None if found is None else (found["id"], found["dim"])
+        with self.database.read() as connection:
+            return find_embedder(connection)
 
     def unembedded(self, embedder_id: str, *, limit: int = 1000) -> list[Trace]:
         """Traces that wait for a vector, oldest first; EmbedderMismatch when the bank holds another embedder's."""
@@ -266,6 +266,15 @@ class RecordReader:
         with self.database.read() as connection:
             query = "SELECT id, time, reason FROM tombstone ORDER BY time, id"
             return [Tombstone(id=row[0], time=from_micros(row[1]), reason=row[2]) for row in connection.execute(query)]
+
+
+def find_embedder(connection: sqlite3.Connection) -> tuple[str, int] | None:
+    """Id and dimension of the bank's embedder."""
+    found = connection.execute("SELECT value FROM kv WHERE key = 'embedder'").fetchone()
+    if found is None:
+        return None
+    held = json.loads(found[0])
+    return held["id"], held["dim"]
 
 
 def find_key(connection: sqlite3.Connection, namespace: Namespace, key: str) -> Trace | None:

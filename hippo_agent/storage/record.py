@@ -26,7 +26,7 @@ from hippo_agent.storage.base import (
 )
 from hippo_agent.storage.database import Database
 from hippo_agent.storage.notes import Notes, write_notes
-from hippo_agent.storage.reading import FullRow, RecordReader, find_key, mismatch
+from hippo_agent.storage.reading import FullRow, RecordReader, find_embedder, find_key, mismatch
 from hippo_agent.storage.rows import (
     IMMUTABLE,
     INSERT,
@@ -248,7 +248,7 @@ class SqliteRecord(RecordReader):
                 self._claim_embedder(connection, embedder_id, dim)
 
     def _claim_embedder(self, connection: sqlite3.Connection, embedder_id: str, dim: int) -> None:
-        held = self.embedder()
+        held = find_embedder(connection)
         if held is None:
             write_notes(connection, Notes(values={"embedder": {"id": embedder_id, "dim": dim}}))
         elif held[0] != embedder_id:

@@ -55,6 +55,7 @@ IMMUTABLE = (
 TRACE = ", ".join((*STATE, *IMMUTABLE[1:16], *IMMUTABLE[17:20]))
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def length(vector: Vector) -> float:
 def dump(value: Any) -> str:
     """JSON, compact; InvalidInput when it cannot be."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _to_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{str(value)[:80]!r} is not JSON ({error}); pass plain JSON values") from error
 

@@ -21,8 +21,9 @@ _NEVER = np.uint16(0xFFFF)
 def sign_bits(vectors: Vector) -> Signs:
     """[w, n] which components of the vectors [n, d] are positive; w = d / 64, rounded up."""
     packed = np.packbits(vectors > 0.0, axis=1)
-    padding = -packed.shape[1] % 8
-    return np.pad(packed, ((0, 0), (0, padding))).view(np.uint64).T
+    bits = np.zeros((len(vectors), -(-vectors.shape[1] // 64)), np.uint64)
+    bits.view(np.uint8)[:, : packed.shape[1]] = packed
+    return bits.T
 
 
 def alike(signs: Signs, query: NDArray[np.uint64], count: int, mask: Mask) -> Seqs:
