@@ -25,6 +25,8 @@ def clean_text(text: str, *, what: str = "text") -> str:
     """The text as it will be stored: no lone surrogates, no NUL, NFC."""
     if not isinstance(text, str):
         raise InvalidInput(f"{what} must be a str, not {type(text).__name__}; convert it first")
+    if text.isascii():
+        return text.replace("\x00", "")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
     return unicodedata.normalize("NFC", text)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from hippo_agent.episodic import wording
@@ -209,14 +210,19 @@ def _can_answer(left: Sequence[str], speakers: Set[str]) -> bool:
 
 def _content(left: Sequence[str], *, common: float, speakers: Set[str]) -> frozenset[str]:
     """Stems with something to say once greetings and small talk are taken away."""
-    return frozenset(
-        wording.number_value(word) if wording.is_number(word) else wording.stem(word)
-        for word in left
-        if word not in wording.SMALL_TALK
-        and word not in wording.PRONOUNS
-        and word not in speakers
-        and (wording.is_number(word) or word in wording.TIMES or wording.background_rarity(wording.stem(word)) > common)
-    )
+    stems = {_content_stem(word, common) for word in left if word not in speakers}
+    return frozenset(stem for stem in stems if stem)
+
+
+@lru_cache(maxsize=50_000)
+def _content_stem(word: str, common: float) -> str | None:
+    """The stem of a word that says something: a number, a time, or a word rarer than ``common``."""
+    if word in wording.SMALL_TALK or word in wording.PRONOUNS:
+        return None
+    if wording.is_number(word):
+        return wording.number_value(word)
+    stem = wording.stem(word)
+    return stem if word in wording.TIMES or wording.background_rarity(stem) > common else None
 
 
 def _asks_anew(question: str) -> bool:
@@ -229,9 +235,9 @@ def _asks_anew(question: str) -> bool:
 
 def _cues(sentence: str, spoken: Sequence[str], speakers: Set[str]) -> int:
     names = {name for name in wording.names(sentence) if name not in speakers}
-    numbers = sum(wording.is_number(word) for word in spoken)
+    numbers = sum(map(wording.is_number, spoken))
     time = not wording.TIMES.isdisjoint(spoken)
-    past = not wording.FIRST_PERSON.isdisjoint(spoken) and any(wording.is_past(word) for word in spoken)
+    past = not wording.FIRST_PERSON.isdisjoint(spoken) and any(map(wording.is_past, spoken))
     return min(len(names), 2) + min(numbers, 2) + time + past
 
 

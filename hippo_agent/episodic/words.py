@@ -73,7 +73,7 @@ def tokens(text: str) -> list[Token]:
     out: list[Token] = []
     before = 0
     for match in _TOKEN.finditer(text):
-        word, start, end = match.group(), match.start(), match.end()
+        word, (start, end) = match.group(), match.span()
         gap = text[before:start]
         low = word.lower()
         if "\u2019" in low:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,13 +63,16 @@ class Mirror:
     def refresh(self) -> Columns:
         """The columns as the record is now; microseconds when nothing changed, O(1) amortised per new row."""
         with self._lock, self._database.snapshot() as connection:
-            position = int(connection.execute("SELECT ifnull(max(position), 0) FROM outbox").fetchone()[0])
-            if self._columns is not None and self._columns.position == position:
-                return self._columns
             if self._columns is None:
+                position = int(connection.execute("SELECT ifnull(max(position), 0) FROM outbox").fetchone()[0])
                 self._load(connection)
             else:
-                self._follow(connection, self._columns.position)
+                query = "SELECT seq, op, position FROM outbox WHERE position > ? ORDER BY position"
+                changes = connection.execute(query, (self._columns.position,)).fetchall()
+                if not changes:
+                    return self._columns
+                position = changes[-1][2]
+                self._follow(connection, {seq: op for seq, op, _ in changes})
             if self._dead > max(1000, _DEAD_SHARE * self._count):
                 self._compact()
             self._columns = self._view(position)
@@ -91,11 +94,9 @@ class Mirror:
         while rows := cursor.fetchmany(_BATCH):
             self._append(rows)
 
-    def _follow(self, connection: sqlite3.Connection, position: int) -> None:
+    def _follow(self, connection: sqlite3.Connection, latest: Mapping[int, str]) -> None:
+        """Take in the newest change of each seq."""
         last = int(self._arrays["seq"][self._count - 1]) if self._count else 0
-        latest: dict[int, str] = {}
-        query = "SELECT seq, op FROM outbox WHERE position > ? ORDER BY position"
-        latest.update(connection.execute(query, (position,)).fetchall())
         known = sorted(seq for seq in latest if seq <= last)
         for seq, place in zip(known, np.searchsorted(self._arrays["seq"][: self._count], known).tolist(), strict=True):
             if place >= self._count or self._arrays["seq"][place] != seq or not self._arrays["live"][place]:
@@ -159,8 +160,8 @@ class Mirror:
             self._vectors = np.zeros((len(self._arrays["seq"]), dim), np.float32)
             self._signs = np.zeros((-(-dim // 64), len(self._arrays["seq"])), np.uint64)
             self._arrays["has_vector"][: self._count] = False
-        has = np.fromiter((vec is not None and len(vec) == 4 * dim for vec in vecs), np.bool_, len(vecs))
-        if dim and has.all():
+        has = [vec is not None and len(vec) == 4 * dim for vec in vecs]
+        if dim and all(has):
             self._vectors[start:stop] = np.frombuffer(b"".join(vec for vec in vecs if vec), "<f4").reshape(-1, dim)
         else:
             for place, vec in enumerate(vecs, start):
