@@ -30,8 +30,8 @@ class RecallConfig:
     alike: float = 1.0  # a word may be covered by one that is alike (cosine of word vectors)
     spelling: float = 0.8  # an unknown word counts this much as the known words one slip away
     before: float = 0.7  # a word of the question may be covered by the turn before, at this share
-    after: float = 0.5  # ... by the turn after
-    before_last: float = 0.5  # ... by the turn before the last
+    after: float = 0.6  # ... by the turn after
+    before_last: float = 0.6  # ... by the turn before the last
     date: float = 1.5  # x information of a date in the cue, covered by traces of that time
     neighbours: float = 0.25  # weight of each neighbour's points in the mean that replaces a trace's own
     session: float = 0.3  # x best coverage in the same session
@@ -42,10 +42,10 @@ class RecallConfig:
     order: float = 0.2  # x share of a fragment's words that come in the same order
     slots: float = 1.0  # x slot similarity, when the cue has slots
 
-    dense: int = 100  # candidates by vector
-    lexical: int = 200  # candidates by BM25
-    dated: int = 50  # candidates of each kind out of the cue's time
-    slotted: int = 50  # candidates by slots
+    dense: int = 50  # candidates by vector
+    lexical: int = 100  # candidates by BM25
+    dated: int = 25  # candidates of each kind out of the cue's time
+    slotted: int = 25  # candidates by slots
     duplicates: bool = True  # leave out hits that say word for word the same as a better one
 
     def __post_init__(self) -> None:

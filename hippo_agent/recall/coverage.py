@@ -17,7 +17,6 @@ from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import DateTerm, Query, Term
 from hippo_agent.recall.vocabulary import Ids, Vocabulary
-from hippo_agent.recall.words import FUNCTION_WORDS
 from hippo_agent.storage.base import Seqs
 from hippo_agent.storage.columns import Columns
 
@@ -89,8 +88,7 @@ def _exact(
 
 def _alike(terms: Sequence[Term], used: Ids, vocabulary: Vocabulary) -> NDArray[np.float32]:
     """[terms, used words]; function words of the texts are like nothing."""
-    words = vocabulary.words([int(one) for one in used])
-    plain = np.array([word not in FUNCTION_WORDS for word in words])
+    plain = vocabulary.plain(used)
     found = np.zeros((len(terms), len(used)), dtype=np.float32)
     asked = [at for at, term in enumerate(terms) if not term.common]
     if asked and plain.any():

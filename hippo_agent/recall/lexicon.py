@@ -7,6 +7,7 @@ trace no longer count, and a word that no trace is left with is unknown again.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,8 +62,7 @@ class Lexicon:
             known = int(self._seqs.view[-1]) if len(self._seqs) else 0
             if len(columns) and int(columns.seq[-1]) > known:
                 for batch in self._record.texts(after=known):
-                    for seq, text in batch:
-                        self._add(seq, text)
+                    self._add(batch)
             self._bury(columns)
             live = self._live.view
             self.traces = int(live.sum())
@@ -82,14 +82,16 @@ class Lexicon:
         ids = self._ids.view[np.repeat(self._starts.view[at], lengths) + within]
         return Lines(ids, starts, lengths, known & self._asks.view[at])
 
-    def _add(self, seq: int, text: str) -> None:
-        ids = self.vocabulary.add(cut(text)[:MAX_WORDS])
-        self.vocabulary.count(ids, 1)
-        self._seqs.extend([seq])
-        self._starts.extend([len(self._ids)])
-        self._lengths.extend([len(ids)])
-        self._asks.extend([text.rstrip().endswith("?")])
-        self._live.extend([True])
+    def _add(self, batch: Sequence[tuple[int, str]]) -> None:
+        lines = [cut(text)[:MAX_WORDS] for _, text in batch]
+        lengths = np.array([len(line) for line in lines], dtype=np.int64)
+        ids = self.vocabulary.add([word for line in lines for word in line])
+        self.vocabulary.count(ids, np.repeat(np.arange(len(batch)), lengths), 1)
+        self._seqs.extend([seq for seq, _ in batch])
+        self._starts.extend(len(self._ids) + np.cumsum(lengths) - lengths)
+        self._lengths.extend(lengths)
+        self._asks.extend([text.rstrip().endswith("?") for _, text in batch])
+        self._live.extend(np.ones(len(batch), dtype=np.bool_))
         self._ids.extend(ids)
 
     def _bury(self, columns: Columns) -> None:
@@ -99,7 +101,6 @@ class Lexicon:
             return
         gone = self._live.view & (columns.positions(self._seqs.view) < 0)
         gone &= self._seqs.view <= (int(columns.seq[-1]) if len(columns) else 0)  # a newer one is not in this view yet
-        for at in np.flatnonzero(gone):
-            start = self._starts.view[at]
-            self.vocabulary.count(self._ids.view[start : start + self._lengths.view[at]], -1)
+        lines = self.lines(self._seqs.view[gone])
+        self.vocabulary.count(lines.ids, np.repeat(np.arange(len(lines.lengths)), lines.lengths), -1)
         self._live.view[gone] = False

@@ -25,6 +25,8 @@ __all__ = ["Recaller"]
 #: What can be recalled: a deferred trace is stored, only its place in a write budget is open.
 RECALLED: tuple[Status, ...] = ("active", "deferred")
 
+_SESSIONS = 100  # ranked sessions that a recall carries
+
 
 class Recaller:
     """Reads only. Thread-safe as far as its parts are.
@@ -141,11 +143,15 @@ class Recaller:
 
 
 def _sessions(candidates: Candidates, points: Points, columns: Columns) -> tuple[tuple[str, float], ...]:
-    """Sessions of the candidates, best first: the mean of the two best traces of each (one counts half)."""
+    """Sessions of the candidates, best first: the mean of the two best traces of each (one alone counts half)."""
     codes = columns.session[candidates.positions]
-    found: dict[int, list[float]] = {}
-    for at in np.argsort(-points.within, kind="stable"):
-        if codes[at] >= 0 and len(best := found.setdefault(int(codes[at]), [])) < 2:
-            best.append(float(points.within[at]))
-    ranked = sorted(found.items(), key=lambda item: -sum(item[1]))
-    return tuple((columns.sessions[code][1], sum(best) / 2) for code, best in ranked)
+    rest = np.argsort(-points.within, kind="stable")
+    rest = rest[codes[rest] >= 0]
+    total = np.zeros(len(columns.sessions), dtype=np.float64)
+    seen = np.unique(codes[rest])
+    for _ in range(2):  # the best of each session, then the best of what is left
+        found, first = np.unique(codes[rest], return_index=True)
+        total[found] += points.within[rest[first]] / 2.0
+        rest = np.delete(rest, first)
+    best = seen[np.argsort(-total[seen], kind="stable")][:_SESSIONS]
+    return tuple((columns.sessions[code][1], float(total[code])) for code in best)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hippo_agent.recall.arrays import Growing
 from hippo_agent.recall.spelling import letters, one_slip_away
-from hippo_agent.recall.words import stem
+from hippo_agent.recall.words import FUNCTION_WORDS, stem
 
 __all__ = ["Ids", "Vocabulary", "WordVectors", "information"]
 
@@ -32,6 +32,7 @@ class Vocabulary:
         self._stem_ids: dict[str, int] = {}
         self._stem_of: Growing[np.int32] = Growing(np.int32)  # [words]
         self._traces: Growing[np.int32] = Growing(np.int32)  # [stems] traces that have the stem
+        self._plain: Growing[np.bool_] = Growing(np.bool_)  # [words] not a function word
         self._used: Growing[np.int32] = Growing(np.int32)  # [words] traces that have the word
         self._letters: Growing[np.uint8] = Growing(np.uint8, letters("").shape[0])  # [words, 37]
         self._vectors: Growing[np.float32] | None = None  # [words, w]
@@ -56,20 +57,25 @@ class Vocabulary:
         if new:
             stems = [self._stem_ids.setdefault(stem(word), len(self._stem_ids)) for word in new]
             self._stem_of.extend(stems)
+            self._plain.extend([word not in FUNCTION_WORDS for word in new])
             self._used.extend(np.zeros(len(new)))
             self._traces.extend(np.zeros(len(self._stem_ids) - len(self._traces)))
             self._letters.extend([letters(word) for word in new])
         return np.array([self._ids[word] for word in words], dtype=np.int32)
 
-    def count(self, word_ids: Ids, step: int) -> None:
-        """A trace with these words came (step 1) or went (step -1)."""
-        once = np.unique(word_ids)
-        self._used.view[once] += np.int32(step)
-        self._traces.view[np.unique(self._stem_of.view[once])] += np.int32(step)
+    def count(self, word_ids: Ids, traces: NDArray[np.int64], step: int) -> None:
+        """Traces came (step 1) or went (step -1); word i stands in the trace that ``traces[i]`` numbers."""
+        for ids, counts in ((word_ids, self._used.view), (self.stems(word_ids), self._traces.view)):
+            once = np.unique(traces * np.int64(1 << 31) + ids) & np.int64((1 << 31) - 1)
+            np.add.at(counts, once, np.int32(step))
 
     def stem_id(self, word: str) -> int:
         """-1 when no word of this stem was ever seen."""
         return self._stem_ids.get(stem(word), -1)
+
+    def plain(self, word_ids: Ids) -> NDArray[np.bool_]:
+        """[n] False for function words."""
+        return self._plain.view[word_ids]
 
     def stems(self, word_ids: Ids) -> Ids:
         """[n] stem ids of word ids."""

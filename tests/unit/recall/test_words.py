@@ -43,20 +43,19 @@ def test_the_filter_by_letters_loses_no_slip(a: str, b: str) -> None:
 def test_vocabulary_counts_traces_not_occurrences() -> None:
     words = Vocabulary()
     first, second = words.add(["move", "moved", "move", "house"]), words.add(["moves"])
-    words.count(first, 1)
-    words.count(second, 1)
+    words.count(np.concatenate([first, second]), np.array([0, 0, 0, 0, 1]), 1)
     assert words.frequency([words.stem_id("moving")]) == 2
     assert words.frequency([words.stem_id("house"), words.stem_id("nowhere")]) == 1
-    words.count(second, -1)
+    words.count(second, np.array([7]), -1)
     assert words.frequency([words.stem_id("moving")]) == 1
 
 
 def test_only_words_in_use_correct_a_slip() -> None:
     words = Vocabulary()
     ids = words.add(["lisbon", "listen"])
-    words.count(ids, 1)
+    words.count(ids, np.array([0, 0]), 1)
     assert words.words(words.slips("lisbom")) == ("lisbon",)
-    words.count(ids, -1)
+    words.count(ids, np.array([0, 0]), -1)
     assert words.slips("lisbom") == []
 
 
