@@ -13,18 +13,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hippo_agent.episodic.codes import Codes, slot_similarity
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import DateTerm, Query, Term
 from hippo_agent.recall.vocabulary import Ids, Vocabulary
+from hippo_agent.recall.words import is_exact
 from hippo_agent.storage.base import Seqs
 from hippo_agent.storage.columns import Columns
+from hippo_agent.types import SLOT_NAMES
 
-__all__ = ["cover", "in_order", "windowed"]
+__all__ = ["cover", "in_order", "told", "windowed"]
 
 Matrix = NDArray[np.float32]  # [terms, m] shares
 
 K1, B = 0.5, 0.5  # BM25's saturation and length norm
+SAME_MONTH, SAME_DAY = 0.6, 0.9  # cosine of "when" codes that share no more than the month, and that share the day
 
 
 def cover(
@@ -48,7 +52,7 @@ def cover(
             for code in term.speakers:
                 rows[at, columns.speaker[positions] == code] = 1.0
     for at, date in enumerate(query.dates, len(query.terms)):
-        rows[at] = np.maximum(date.near[positions], _said(date, lines, lexicon.vocabulary))
+        rows[at] = np.maximum(date.near[positions], told(date, lines, positions, columns, lexicon))
     return rows
 
 
@@ -78,7 +82,7 @@ def _exact(
 ) -> NDArray[np.float32]:
     """[used words]: 1 where the word has the term's stem, less where only a slip away or in another form."""
     worth = (stems == term.stem).astype(np.float32)
-    if surface and config.surface and not term.fixed:
+    if surface and config.surface and not term.fixed and not is_exact(term.word):
         worth *= np.where(used == vocabulary.id(term.word), 1.0, 1.0 - config.surface)
     if term.fixed_stems:
         worth = np.maximum(worth, np.float32(config.spelling) * np.isin(stems, term.fixed_stems))
@@ -87,10 +91,10 @@ def _exact(
 
 
 def _alike(terms: Sequence[Term], used: Ids, vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """[terms, used words]; function words of the texts are like nothing."""
-    plain = vocabulary.plain(used)
+    """[terms, used words]: cosine of the words' vectors; what is specific (a number, a month) is like nothing else."""
+    plain = vocabulary.specific(used)
     found = np.zeros((len(terms), len(used)), dtype=np.float32)
-    asked = [at for at, term in enumerate(terms) if not term.common]
+    asked = [at for at, term in enumerate(terms) if not term.common and not is_exact(term.word)]
     if asked and plain.any():
         rows = np.array(asked)[:, None]
         found[rows, np.flatnonzero(plain)] = vocabulary.alike([terms[at].word for at in asked], used[plain])
@@ -120,3 +124,18 @@ def _said(date: DateTerm, lines: Lines, vocabulary: Vocabulary) -> NDArray[np.fl
     for word in date.words:
         said = np.minimum(said, _best((lines.ids == vocabulary.id(word)).astype(np.float32), lines))
     return said if date.words else np.zeros_like(said)
+
+
+def told(date: DateTerm, lines: Lines, positions: Seqs, columns: Columns, lexicon: Lexicon) -> NDArray[np.float32]:
+    """[m] in [0, 1]: whether a trace tells of that date, in words or by its "when" slot."""
+    return np.maximum(_said(date, lines, lexicon.vocabulary), _dated(date, columns.slot_codes[positions]))
+
+
+def _dated(date: DateTerm, codes: Codes) -> NDArray[np.float32]:
+    """[m]: how surely a "when" code holds that date; dates of the same month are not enough."""
+    if not codes.shape[1]:
+        return np.zeros(len(codes), dtype=np.float32)
+    mask = np.array([name == "when" for name in SLOT_NAMES])
+    cosine = slot_similarity(date.code, codes, mask)
+    held: NDArray[np.float32] = np.clip((cosine - SAME_MONTH) / (SAME_DAY - SAME_MONTH), 0.0, 1.0).astype(np.float32)
+    return held

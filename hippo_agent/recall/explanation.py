@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "context": "the turns around it cover more of the cue's words",
         "meaning": "the text as a whole is close in meaning",
         "time": "it is from the time that the cue names",
+        "particulars": "it tells of the very number or date that the cue names",
         "neighbours": "the turns before and after it match",
         "session": "its session has a strong match",
         "speaker": "the cue names who said it",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hippo_agent.episodic.codes import Codes, slot_codes
 from hippo_agent.episodic.times import TimeSpan, days, resolve
 from hippo_agent.episodic.words import word_set
 from hippo_agent.recall.config import RecallConfig
@@ -16,7 +17,7 @@ from hippo_agent.recall.lexicon import Lexicon
 from hippo_agent.recall.vocabulary import information
 from hippo_agent.recall.words import FUNCTION_WORDS, cut
 from hippo_agent.storage.columns import Columns
-from hippo_agent.types import Cue
+from hippo_agent.types import Cue, Slots
 
 __all__ = ["DateTerm", "Query", "Term", "is_question", "understand"]
 
@@ -53,6 +54,7 @@ class DateTerm:
     text: str
     weight: float
     words: tuple[str, ...]  # the same said in words covers it as well
+    code: Codes  # int8[256] slot code of the date alone
     near: NDArray[np.float32]  # [n] in [0, 1]: how near the event time of each trace of the bank is
 
 
@@ -140,7 +142,8 @@ def _date(span: TimeSpan, columns: Columns, visible: NDArray[np.bool_], config: 
     near = np.select(steps, [1.0, 0.9, 0.6, 0.3], 0.0)
     share = max(float(near[visible].mean()) if visible.any() else 1.0, 0.5 / max(1, int(visible.sum())))
     weight = config.date * float(np.log1p((1.0 - share) / share))
-    return DateTerm(span.text, weight, tuple(cut(span.text)), near.astype(np.float32))
+    code = np.frombuffer(slot_codes(Slots(when=(span.iso,))), dtype=np.int8)
+    return DateTerm(span.text, weight, tuple(cut(span.text)), code, near.astype(np.float32))
 
 
 def _speaker_words(speakers: Sequence[str]) -> dict[str, tuple[int, ...]]:

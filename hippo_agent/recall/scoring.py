@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hippo_agent.recall.candidates import Candidates
 from hippo_agent.recall.config import RecallConfig
-from hippo_agent.recall.coverage import cover, in_order, windowed
+from hippo_agent.recall.coverage import cover, in_order, told, windowed
 from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import Query
-from hippo_agent.recall.words import cut
+from hippo_agent.recall.words import cut, is_exact
 from hippo_agent.storage.base import Scores, Vector
 from hippo_agent.storage.columns import Columns
 
@@ -67,6 +67,10 @@ def score(
         reasons["meaning"] = np.float32(factor) * np.maximum(columns.vectors[positions] @ vector, 0.0)
     if slot_scores is not None:
         reasons["slots"] = np.float32(config.slots) * np.maximum(slot_scores[positions], 0.0)
+    particulars = [own[at] for at, term in enumerate(query.terms) if is_exact(term.word)]
+    particulars += [told(date, lines, positions, columns, lexicon) for date in query.dates]
+    if particulars and config.particulars:
+        reasons["particulars"] = np.float32(config.particulars) * np.minimum(np.mean(particulars, axis=0), 1.0)
     added = np.zeros(len(positions), dtype=np.float32)
     if query.question:
         reasons["context"] = weights @ (windowed(own, candidates.around, config) - own)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hippo_agent.recall.arrays import Growing
 from hippo_agent.recall.spelling import letters, one_slip_away
-from hippo_agent.recall.words import FUNCTION_WORDS, stem
+from hippo_agent.recall.words import FUNCTION_WORDS, is_exact, stem
 
 __all__ = ["Ids", "Vocabulary", "WordVectors", "information"]
 
@@ -32,8 +32,8 @@ class Vocabulary:
         self._stem_ids: dict[str, int] = {}
         self._stem_of: Growing[np.int32] = Growing(np.int32)  # [words]
         self._traces: Growing[np.int32] = Growing(np.int32)  # [stems] traces that have the stem
-        self._plain: Growing[np.bool_] = Growing(np.bool_)  # [words] not a function word
         self._used: Growing[np.int32] = Growing(np.int32)  # [words] traces that have the word
+        self._specific: Growing[np.bool_] = Growing(np.bool_)  # [words] neither function words nor numbers and dates
         self._letters: Growing[np.uint8] = Growing(np.uint8, letters("").shape[0])  # [words, 37]
         self._vectors: Growing[np.float32] | None = None  # [words, w]
         self._strangers: dict[str, NDArray[np.float32]] = {}  # vectors of cues' words that no trace has
@@ -57,9 +57,9 @@ class Vocabulary:
         if new:
             stems = [self._stem_ids.setdefault(stem(word), len(self._stem_ids)) for word in new]
             self._stem_of.extend(stems)
-            self._plain.extend([word not in FUNCTION_WORDS for word in new])
             self._used.extend(np.zeros(len(new)))
             self._traces.extend(np.zeros(len(self._stem_ids) - len(self._traces)))
+            self._specific.extend([word not in FUNCTION_WORDS and not is_exact(word) for word in new])
             self._letters.extend([letters(word) for word in new])
         return np.array([self._ids[word] for word in words], dtype=np.int32)
 
@@ -73,13 +73,13 @@ class Vocabulary:
         """-1 when no word of this stem was ever seen."""
         return self._stem_ids.get(stem(word), -1)
 
-    def plain(self, word_ids: Ids) -> NDArray[np.bool_]:
-        """[n] False for function words."""
-        return self._plain.view[word_ids]
-
     def stems(self, word_ids: Ids) -> Ids:
         """[n] stem ids of word ids."""
         return self._stem_of.view[word_ids]
+
+    def specific(self, word_ids: Ids) -> NDArray[np.bool_]:
+        """[n] whether a word may be covered by one that is alike: no function word, number, month or weekday."""
+        return self._specific.view[word_ids]
 
     def frequency(self, stem_ids: Sequence[int]) -> int:
         """How many traces have one of the stems, at most (they are added up)."""

@@ -8,9 +8,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from hippo_agent.episodic.words import word_set
+from hippo_agent.episodic.words import NUMBERS, word_set
 
-__all__ = ["FUNCTION_WORDS", "cut", "fold", "stem"]
+__all__ = ["FUNCTION_WORDS", "cut", "fold", "is_exact", "stem"]
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -23,6 +23,19 @@ FUNCTION_WORDS = word_set(
     must just about into over after before up down out off again s t d ll m re ve don didn doesn isn aren wasn weren
     """
 )
+
+
+_CALENDAR = word_set(
+    """
+    january february march april may june july august september october november december
+    monday tuesday wednesday thursday friday saturday sunday
+    """
+)
+
+
+def is_exact(word: str) -> bool:
+    """Whether only the word itself will do: nine is not "like" seven, nor May like June."""
+    return word in NUMBERS or word in _CALENDAR or any(letter.isdigit() for letter in word)
 
 
 def fold(text: str) -> str:
@@ -40,9 +53,11 @@ def cut(text: str) -> list[str]:
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """Porter's stem of a folded word; function words stay whole, or "is" would be a form of "I"."""
+    """Porter's stem of a folded word; "seven" is "7"; function words stay whole, or "is" would be a form of "I"."""
     if word in FUNCTION_WORDS:
         return word
+    if word in NUMBERS:
+        return NUMBERS[word]
     with _lock:  # the stemmer keeps state while it works
         found: str = _stemmer().stemWord(word)
         return found
