@@ -33,7 +33,7 @@ class RecallConfig:
     after: float = 0.6  # ... by the turn after
     before_last: float = 0.6  # ... by the turn before the last
     date: float = 1.5  # x information of a date in the cue, covered by traces of that time
-    particulars: float = 0.3  # x share of the cue's numbers and dates that the trace itself tells of
+    particulars: float = 0.2  # x share of the cue's numbers and dates that the trace itself tells of
     neighbours: float = 0.25  # weight of each neighbour's points in the mean that replaces a trace's own
     session: float = 0.3  # x best coverage in the same session
     speaker: float = 0.15  # points when the question names the trace's speaker
