@@ -41,6 +41,8 @@ class RecallConfig:
     common: float = 0.1  # weight of function words in a question (in a fragment they count like all words)
     surface: float = 0.2  # share of a word's points that only the very same form earns, in a fragment
     order: float = 0.2  # x share of a fragment's words that come in the same order
+    hopfield: float = 0.0  # inverse temperature of a completion step before "meaning"; 50 and more make sense
+    sparse: float = 0.0  # x overlap of sparse keys
     slots: float = 1.0  # x slot similarity, when the cue has slots
 
     dense: int = 50  # candidates by vector

@@ -19,6 +19,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "meaning": "the text as a whole is close in meaning",
         "time": "it is from the time that the cue names",
         "particulars": "it tells of the very number or date that the cue names",
+        "sparse": "its sparse key overlaps with the cue's",
         "neighbours": "the turns before and after it match",
         "session": "its session has a strong match",
         "speaker": "the cue names who said it",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hippo_agent.episodic.completion import complete_slots
 from hippo_agent.recall.explanation import explain
 from hippo_agent.recall.rendering import render
-from hippo_agent.types import Cue, Hit, Trace
+from hippo_agent.types import Cue, Hit, Slots, Trace
 
 __all__ = ["Recall"]
 
@@ -29,6 +30,11 @@ class Recall:
     def traces(self) -> tuple[Trace, ...]:
         """The traces of the hits, best first."""
         return tuple(hit.trace for hit in self.hits)
+
+    @property
+    def completed(self) -> Slots:
+        """The cue's slots, those that it lacked filled from the best trace."""
+        return complete_slots(self.cue.slots, self.hits[0].trace.slots) if self.hits else self.cue.slots
 
     def sessions(self, k: int = 10) -> Sequence[tuple[str, float]]:
         """The k best sessions with their scores: a session is as good as the mean of its two best traces."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hippo_agent.recall.association import completed, sparse_overlap
 from hippo_agent.recall.candidates import Candidates
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.coverage import cover, in_order, told, windowed
@@ -64,7 +65,12 @@ def score(
     }
     if vector is not None:
         factor = config.meaning if query.question else config.meaning_of_fragment
-        reasons["meaning"] = np.float32(factor) * np.maximum(columns.vectors[positions] @ vector, 0.0)
+        vectors = columns.vectors[positions]
+        if config.hopfield and len(vectors):
+            vector = completed(vector, vectors, beta=config.hopfield)
+        reasons["meaning"] = np.float32(factor) * np.maximum(vectors @ vector, 0.0)
+        if config.sparse and len(vectors):
+            reasons["sparse"] = np.float32(config.sparse) * sparse_overlap(vector, vectors)
     if slot_scores is not None:
         reasons["slots"] = np.float32(config.slots) * np.maximum(slot_scores[positions], 0.0)
     particulars = [own[at] for at, term in enumerate(query.terms) if is_exact(term.word)]
