@@ -99,6 +99,17 @@ def provenance(
     )
 
 
+def clean_provenance(given: Provenance) -> Provenance:
+    """Provenance with clean labels, a known source and a trust in [0, 1]."""
+    return Provenance(
+        source=source_kind(given.source),
+        principal=clean_label(given.principal, what="principal"),
+        session=clean_label(given.session, what="session"),
+        parents=tuple(clean_label(parent, what="parent") or "" for parent in given.parents),
+        trust=unit_interval(given.trust, what="trust"),
+    )
+
+
 def source_kind(source: str) -> SourceKind:
     """One of the known source kinds."""
     for kind in get_args(SourceKind):
@@ -131,6 +142,7 @@ def clean_event(event: Event, *, now: datetime, max_chars: int) -> Event:
         event,
         text=text,
         namespace=clean_namespace(event.namespace),
+        provenance=clean_provenance(event.provenance),
         speaker=clean_label(event.speaker, what="speaker"),
         event_time=utc(event.event_time) or now,
         kind=clean_label(event.kind, what="kind") or "episode",

@@ -314,6 +314,9 @@ class Memory:
     def _event(self, event: Event | str) -> Event:
         if not isinstance(event, Event):
             return Event(text=event, namespace=self.namespace)
+        if parents := event.provenance.parents:
+            trust = min(event.provenance.trust, *self._trust_of(parents))
+            event = replace(event, provenance=replace(event.provenance, trust=trust))
         return event if event.namespace else replace(event, namespace=self.namespace)
 
     def _trust_of(self, parents: Sequence[str]) -> list[float]:

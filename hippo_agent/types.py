@@ -54,7 +54,11 @@ class Provenance:
     principal: str | None = None  # who vouches for it: a user id, a tool name, a host
     session: str | None = None  # one conversation, document or run; neighbours in time share it
     parents: tuple[str, ...] = ()  # ids of the traces that this one was derived from
-    trust: float = 0.0  # in [0, 1]
+    trust: float = -1.0  # in [0, 1]; left out: what the source starts with
+
+    def __post_init__(self) -> None:
+        if self.trust == -1.0:
+            object.__setattr__(self, "trust", DEFAULT_TRUST.get(self.source, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,17 @@ def test_filters_hold_before_the_cut(memory: Memory) -> None:
     assert {t.provenance.source for t in memory.recall(cue, min_trust=0.5, k=30).traces} == {"user"}
 
 
+def test_an_event_brings_its_provenance_checked_and_never_more_trust_than_its_parents(memory: Memory) -> None:
+    assert Provenance(source="tool").trust == 0.5
+    low = memory.write("The mill burnt down.", source="web").id or ""
+    made = Event(text="Somebody lost a mill.", provenance=Provenance(source="operator", session=" s ", parents=(low,)))
+    trace = memory.get(memory.write(made).id or "")
+    assert (trace.provenance.trust, trace.provenance.session) == (0.2, "s")
+    for bad in (Provenance(source="boss"), Provenance(trust=2.0), Provenance(session="")):  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput):
+            memory.write(Event(text="x", provenance=bad))
+
+
 def test_forgetting_is_for_good(tmp_path: Path) -> None:
     with open_memory(tmp_path / "bank") as memory:
         secret = memory.write("The vault opens with zanzibarine-7741.").id or ""
