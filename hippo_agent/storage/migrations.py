@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from hippo_agent.errors import MigrationError
+from hippo_agent.storage.relational_tables import m002_relational
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "TOKENIZER", "apply", "schema_version"]
 
@@ -136,7 +137,7 @@ CREATE TABLE decision (
 ) STRICT
 """
 
-MIGRATIONS: tuple[Migration, ...] = (m001_record,)
+MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
