@@ -180,6 +180,16 @@ class _Offers:
                 for mention in mentions:
                     weight = self.config.shared * rarity * float(gain[mention.row])
                     offer(mention.row, "shared", name, (mention.row, mention.sentence), weight)
+        for number, ends in enumerate(self.index.facts(seed)):
+            relevance = self.fact_relevance(seed, number)
+            for name in filter(None, ends):
+                for row in self.index.about(name):
+                    offer(row, "fact", name, (seed, -1), relevance + float(gain[row]))
+                rows = self.index.ends(name)
+                if len(rows) <= self.config.holders:
+                    rarity = math.log(len(self.index) / len(rows)) / math.log(max(len(self.index), 2))
+                    for row in rows:
+                        offer(row, "fact", name, (seed, -1), self.config.shared * rarity * float(gain[row]))
         if passage.topic:
             for mention in self.incoming(passage.topic):
                 there = (mention.row, mention.sentence)
@@ -204,6 +214,11 @@ class _Offers:
         row, number = sentence
         vectors = self.index.vectors(row)
         return float(self.similarity[row] if vectors is None else vectors[number] @ self.vector)
+
+    def fact_relevance(self, row: int, number: int) -> float:
+        """Cosine of a triple and the question."""
+        vectors = self.index.fact_vectors(row)
+        return 0.3 if vectors is None or not self.config.relevance else float(vectors[number] @ self.vector)
 
     def rarity(self, mentions: Sequence[Mention]) -> float:
         """1 for a name that one passage holds, 0 for one that all do."""

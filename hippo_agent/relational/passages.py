@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.relational.names import names
-from hippo_agent.relational.words import STOP_WORDS, Word, heading, plain_title, sentences, stem, topic_stems, words
+from hippo_agent.relational.words import STOP_WORDS, Word, heading, plain_title, sentences, stem, tokens, topic_stems, words
 
 __all__ = ["Mention", "Passage", "PassageIndex", "Phrase"]
 
@@ -58,6 +58,9 @@ class PassageIndex:
         self._postings: dict[str, list[int]] = defaultdict(list)  # stem -> rows, ascending
         self._topics: dict[Phrase, list[int]] = defaultdict(list)
         self._topic_lengths: Counter[int] = Counter()
+        self._facts: dict[int, list[tuple[Phrase, Phrase]]] = {}  # row -> subject and object of each triple
+        self._fact_vectors: dict[int, Floats] = {}  # row -> [triples, d]
+        self._ends: dict[Phrase, list[int]] = defaultdict(list)  # subject or object -> rows
         self._small: Counter[str] = Counter()
         self._all: Counter[str] = Counter()
 
@@ -112,6 +115,7 @@ class PassageIndex:
         passage = self.passage(row)
         self._passages[row] = None
         self._vectors.pop(row, None)
+        self._drop_facts(row)
         for word in passage.stems:
             self._postings[word].remove(row)
             if not self._postings[word]:
@@ -133,6 +137,28 @@ class PassageIndex:
     def vectors(self, row: int) -> Floats | None:
         """[sentences, d], None when they are not known yet."""
         return self._vectors.get(row)
+
+    def set_facts(self, row: int, facts: Sequence[tuple[str, str]], vectors: Floats) -> None:
+        """Give a passage the subjects and objects of its triples, and the vectors [triples, d] of the triples as text."""
+        if len(facts) != len(vectors):
+            raise ValueError(f"{len(facts)} triples, but vectors of shape {vectors.shape}")
+        self._drop_facts(row)
+        self._facts[row] = [(tokens(subject), tokens(value)) for subject, value in facts]
+        self._fact_vectors[row] = vectors
+        for phrase in {end for ends in self._facts[row] for end in ends if end}:
+            self._ends[phrase].append(row)
+
+    def facts(self, row: int) -> Sequence[tuple[Phrase, Phrase]]:
+        """Subject and object of each triple of a passage."""
+        return self._facts.get(row, ())
+
+    def fact_vectors(self, row: int) -> Floats | None:
+        """[triples, d], None for a passage without triples."""
+        return self._fact_vectors.get(row)
+
+    def ends(self, phrase: Phrase) -> Sequence[int]:
+        """Rows with a triple that has this subject or object."""
+        return self._ends.get(phrase, ())
 
     def idf(self, word: str) -> float:
         """How rare a stem is: log(1 + (n - df + .5) / (df + .5)), natural logarithm."""
@@ -190,6 +216,13 @@ class PassageIndex:
         for number, word in enumerate(stems):
             held[number, list(self._postings.get(word, ()))] = 1.0
         return weights / max(float(weights.sum()), 1e-9), held
+
+    def _drop_facts(self, row: int) -> None:
+        self._fact_vectors.pop(row, None)
+        for phrase in {end for ends in self._facts.pop(row, []) for end in ends if end}:
+            self._ends[phrase].remove(row)
+            if not self._ends[phrase]:
+                del self._ends[phrase]
 
     def _candidates(self, phrase: Phrase) -> list[int]:
         lists = sorted((self._postings.get(stem(word), []) for word in phrase), key=len)

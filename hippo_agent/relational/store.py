@@ -21,6 +21,7 @@ from hippo_agent.relational.entities import Evidence, key, shape
 from hippo_agent.relational.extraction.base import Extractor, Source
 from hippo_agent.relational.extraction.dates import moment
 from hippo_agent.relational.facts import Entity, Fact, FactStatus, Resolution, Statement, Triple
+from hippo_agent.relational.graph import Edge
 from hippo_agent.relational.promotion import PromotionConfig, Support, promote
 from hippo_agent.relational.relations import canonical
 from hippo_agent.relational.resolve import Claim, intervals, verdict
@@ -276,6 +277,31 @@ class FactStore:
                 "SELECT id FROM fact WHERE namespace = ? AND status = ? ORDER BY id", (_space(namespace), status)
             ).fetchall()
         return self._facts([row[0] for row in rows])
+
+    def edges(self, *, at: datetime | None = None, namespace: Namespace = ()) -> list[Edge]:
+        """The accepted facts that hold at a time (now), as the graph takes them; one pass over the tables."""
+        now = _micros(at or self._clock())
+        with self._database.snapshot() as connection:
+            names = dict(connection.execute("SELECT id, name FROM entity WHERE namespace = ?", (_space(namespace),)))
+            winners = dict(connection.execute("SELECT loser, winner FROM entity_merge"))
+            said: dict[int, list[str]] = defaultdict(list)
+            for fact, trace in connection.execute("SELECT fact, trace_id FROM statement ORDER BY fact, trace"):
+                said[fact].append(trace)
+            rows = connection.execute(
+                "SELECT id, subject, predicate, object FROM fact WHERE namespace = ? AND status = 'active' AND denied = 0 "
+                "AND (valid_at IS NULL OR valid_at <= ?) AND (invalid_at IS NULL OR invalid_at > ?) ORDER BY id",
+                (_space(namespace), now, now),
+            ).fetchall()
+
+        def name(entity: int) -> str:
+            while entity in winners:
+                entity = winners[entity]
+            return str(names[entity])
+
+        return [
+            Edge(fact=fact, subject=name(a), predicate=predicate, object=name(b), traces=tuple(dict.fromkeys(said[fact])))
+            for fact, a, predicate, b in rows
+        ]
 
     def schemas(self, namespace: Namespace = ()) -> Schemas:
         """What the accepted facts of a namespace were seen to join."""

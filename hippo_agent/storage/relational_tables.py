@@ -53,6 +53,8 @@ CREATE TABLE fact (
     UNIQUE (namespace, subject, predicate, object, denied)
 ) STRICT
 ;;
+CREATE INDEX fact_subject ON fact (subject, predicate)
+;;
 CREATE INDEX fact_object ON fact (object)
 ;;
 CREATE INDEX fact_predicate ON fact (predicate)
