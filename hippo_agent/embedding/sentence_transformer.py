@@ -82,6 +82,11 @@ class SentenceTransformerEmbedder:
         total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
         return total
 
+    def transformer(self) -> tuple[Any, Any]:
+        """The tokenizer and the Hugging Face model inside, for those who need the states of single tokens."""
+        model = self._load()
+        return model.tokenizer, model[0].auto_model
+
     def _load(self) -> Any:
         if self._model is None:
             folder, self._id = self._find()

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hippo_agent.errors import DataError, MissingExtra
@@ -44,6 +45,7 @@ class Run:
     limit: int | None = None
     seed: int = 0
     tick: Callable[[int, int], None] | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)  # further files by name: "corpus", "triples"
     skipped: dict[str, str] = field(default_factory=dict)
     left_out: int = 0  # questions without resolvable evidence
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -13,7 +13,7 @@ from hippo_agent.evaluation.hippo import HippoSystem
 from hippo_agent.evaluation.pool import CachedEmbedder, System
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Outcome, Run
-from hippo_agent.evaluation.suites import gate, locomo, longmemeval, lures, partial_cue
+from hippo_agent.evaluation.suites import conflicts, gate, locomo, longmemeval, lures, multihop, partial_cue
 
 __all__ = ["SUITES", "run_suite"]
 
@@ -25,6 +25,8 @@ SUITES: Mapping[str, Suite] = {
     "partial-cue": partial_cue.run,
     "lures": lures.run,
     "gate": gate.run,
+    "multihop": multihop.run,
+    "conflicts": conflicts.run,
 }
 
 
@@ -38,6 +40,7 @@ def run_suite(
     seed: int = 0,
     systems: Sequence[str] | None = None,
     tick: Callable[[int, int], None] | None = None,
+    files: Mapping[str, Path] | None = None,
 ) -> Report:
     """Measure the memory and every baseline on a data file, in one run.
 
@@ -47,6 +50,7 @@ def run_suite(
         limit: a sample of so many questions, drawn by the seed.
         systems: only these of "hippo" and the baselines; None: all.
         tick: told (answered, in all) as the run goes on.
+        files: further files that a suite reads, by name: "corpus" and "triples" of ``multihop``.
 
     Raises:
         ConfigError: no such suite or system, or a limit below 1.
@@ -65,6 +69,7 @@ def run_suite(
         limit=limit,
         seed=seed,
         tick=tick,
+        files=files or {},
     )
     outcome = lures.run(data, run) if data is None else SUITES[name](data, run)
     return Report(

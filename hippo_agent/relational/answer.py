@@ -21,7 +21,7 @@ from hippo_agent.relational.store import FactStore
 from hippo_agent.relational.words import STOP_WORDS, Word, stem, words
 from hippo_agent.types import Namespace
 
-__all__ = ["Answer", "answer"]
+__all__ = ["Answer", "answer", "asks_for"]
 
 _HOPS = 3
 _NAME_WORDS = 9
@@ -125,3 +125,8 @@ def _hints(predicate: str) -> dict[str, float]:
             for word in content_stems(phrase):
                 out[word] = 1.0
     return out
+
+
+def asks_for(question: str, predicate: str) -> bool:
+    """Whether a word of the question asks for this predicate."""
+    return bool(content_stems(question) & _hints(predicate).keys())

@@ -181,15 +181,15 @@ class _Matrix:
     def share(self) -> NDArray[np.float64]:
         return np.divide(1.0, self.degree, out=np.zeros(self.size), where=self.degree > 0)
 
-    def walk(
-        self, start: NDArray[np.float64], damping: float, tolerance: float, rounds: int
-    ) -> NDArray[np.float64]:
+    def walk(self, start: NDArray[np.float64], damping: float, tolerance: float, rounds: int) -> NDArray[np.float64]:
         """Power iteration; a walker without a way out starts again, as in networkx."""
         scores: NDArray[np.float64] = start
         stuck = self.degree == 0
         for _ in range(rounds):
             lost = float(scores[stuck].sum())
-            following: NDArray[np.float64] = damping * (self.steps @ (self.share * scores) + lost * start) + (1.0 - damping) * start
+            following: NDArray[np.float64] = (
+                damping * (self.steps @ (self.share * scores) + lost * start) + (1.0 - damping) * start
+            )
             if float(np.abs(following - scores).sum()) < tolerance:
                 return following
             scores = following

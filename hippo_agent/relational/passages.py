@@ -16,7 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.relational.names import names
-from hippo_agent.relational.words import STOP_WORDS, Word, heading, plain_title, sentences, stem, tokens, topic_stems, words
+from hippo_agent.relational.words import (
+    STOP_WORDS,
+    Word,
+    heading,
+    plain_title,
+    sentences,
+    stem,
+    tokens,
+    topic_stems,
+    words,
+)
 
 __all__ = ["Mention", "Passage", "PassageIndex", "Phrase"]
 

@@ -299,7 +299,9 @@ class FactStore:
             return str(names[entity])
 
         return [
-            Edge(fact=fact, subject=name(a), predicate=predicate, object=name(b), traces=tuple(dict.fromkeys(said[fact])))
+            Edge(
+                fact=fact, subject=name(a), predicate=predicate, object=name(b), traces=tuple(dict.fromkeys(said[fact]))
+            )
             for fact, a, predicate, b in rows
         ]
 

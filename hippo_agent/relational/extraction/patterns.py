@@ -59,6 +59,7 @@ _TAIL = re.compile(
 _PARTS = re.compile(r",? (?:and|but) (?=(?:he|she|it|they|I|his|her|its|their|my) )|; ")
 _NOT_BUT = re.compile(r",?\s+(?:and )?not (?P<old>[^,.;!]+)$|^not (?P<first>[^,.;!]+?),? but (?P<new>.+)$", re.I)
 _INSTEAD = re.compile(r"\b(?:instead of|rather than)\s+(?P<old>[^,.;!]+)", re.I)
+_LEAD = re.compile(r"^(?:(?:now|currently|located|based|still|called|named|actually)\s+)*(?:(?:in|at|on)\s+(?=[A-Z]))?")
 _PRONOUN = re.compile(r"^(?:he|she|it|they|his|her|its|their|him|them)$", re.I)
 _NAME = r"(?:[^\W\d_]|[\"“'‘(]|\d)[^,;:!?()]*?"
 _MAX_NAME_WORDS = 9
@@ -237,7 +238,7 @@ def _cut(value: str) -> str:
     if instead:
         return f"{_cut(value[: instead.start()])}, not {_cut(instead['old'])}"
     tail = _TAIL.search(value)
-    return (value[: tail.start()] if tail else value).strip(" \"'“”‘’")
+    return _LEAD.sub("", value[: tail.start()] if tail else value).strip(" \"'“”‘’")
 
 
 def _replaced(value: str) -> tuple[str, str]:

@@ -1,0 +1,121 @@
+"""``multihop``: questions whose second passage is never named in them.
+
+Each passage is a document of its own; ranked are passages. ``association`` is the relational store's ranking alone
+(`relational.association`), from titles, names and sentence vectors, without an LLM. The rows below it leave one part out.
+With triples (OpenIE results of somebody else's model) ``association-triples`` shows the graph apart from the extractor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hippo_agent.evaluation.data import Query, Turn
+from hippo_agent.evaluation.data.multihop import MultihopData, load_multihop
+from hippo_agent.evaluation.metrics import all_at, recall_at
+from hippo_agent.evaluation.pool import Pool, Ranker, Ranking, System, best_first
+from hippo_agent.evaluation.run import Outcome, Row, Run, sample
+from hippo_agent.relational.association import AssociationConfig, rank
+from hippo_agent.relational.passages import PassageIndex
+
+__all__ = ["ABLATIONS", "run"]
+
+DEPTH = 10
+
+#: What is left out, and the setting that leaves it out.
+ABLATIONS = {
+    "association": AssociationConfig(),
+    "- links": AssociationConfig(seeds=0),
+    "- sentence relevance": AssociationConfig(relevance=False),
+    "- new words": AssociationConfig(gain=False),
+    "- shared names": AssociationConfig(shared=0.0),
+    "- incoming links": AssociationConfig(incoming=0.0),
+    "- trust by question": AssociationConfig(trust=1.0),
+    "- named topics": AssociationConfig(named=0.0),
+}
+
+
+def run(data: Path, run: Run) -> Outcome:
+    """recall@k and all_gold@k of every system and ablation."""
+    found = load_multihop(data, corpus=run.files.get("corpus"), triples=run.files.get("triples"))
+    turns = [
+        Turn(id=str(at), text=f"{item.title}\n{item.text}", session=str(at)) for at, item in enumerate(found.passages)
+    ]
+    asked = sample(found.questions, run.limit, run.seed)
+    added: list[System] = [_Associative(name, found, config, False) for name, config in ABLATIONS.items()]
+    if found.triples is not None:
+        added.append(_Associative("association-triples", found, AssociationConfig(), True))
+    wider = replace(run, systems=[*run.systems, *added])
+    wider.expect(len(asked))
+    answers = wider.ask(wider.pool(turns), [Query(text=question.text) for question in asked], DEPTH)
+    rows = []
+    for at, question in enumerate(asked):
+        gold = tuple(map(str, question.gold))
+        rankings = {name: ranking[at].turn_ids for name, ranking in answers.items()}
+        rows.append(
+            Row(
+                about={"id": question.id, "question": question.text, "gold": list(gold)},
+                metrics={name: score(ranked, gold) for name, ranked in rankings.items()},
+                found={name: {"passages": ranked} for name, ranked in rankings.items()},
+            )
+        )
+    return Outcome.of(rows)
+
+
+def score(ranked: Sequence[str], gold: Sequence[str]) -> dict[str, float]:
+    """Share of the gold passages, and whether all of them, are among the first k."""
+    out = {f"recall@{k}": recall_at(ranked, gold, k) for k in (2, 5, 10)}
+    return out | {f"all_gold@{k}": all_at(ranked, gold, k) for k in (5, 10)}
+
+
+@dataclass(frozen=True)
+class _Associative:
+    """The relational store's ranking as a system."""
+
+    name: str
+    data: MultihopData
+    config: AssociationConfig
+    triples: bool
+
+    @contextmanager
+    def open(self, pool: Pool) -> Iterator[Ranker]:
+        yield _Ranker(pool, index_of(self.data, pool.embedder.embed, triples=self.triples), self.config)
+
+
+@dataclass(frozen=True)
+class _Ranker:
+    pool: Pool
+    index: PassageIndex
+    config: AssociationConfig
+
+    def rank(self, query: Query, k: int) -> Ranking:
+        vector = self.pool.embedder.embed([query.text])[0]
+        similarity = self.pool.vectors @ vector
+        scores, _ = rank(self.index, query.text, vector=vector, similarity=similarity, config=self.config)
+        return best_first(self.pool, scores.astype(np.float64), k)
+
+
+def index_of(
+    data: MultihopData, embed: Callable[[Sequence[str]], np.ndarray], *, triples: bool = False
+) -> PassageIndex:
+    """The passages as an index with sentence vectors; a sentence is read under its title."""
+    index = PassageIndex()
+    lines: list[str] = []
+    for at, item in enumerate(data.passages):
+        row = index.add(at, f"{item.title}\n{item.text}", title=item.title)
+        passage = index.passage(row)
+        lines += [f"{item.title}: {passage.text[a:b]}" for a, b in passage.spans]
+    vectors = embed(lines)
+    start = 0
+    for row in range(index.rows):
+        count = len(index.passage(row).spans)
+        index.set_vectors(row, vectors[start : start + count])
+        start += count
+    for row, facts in enumerate(data.triples or () if triples else ()):
+        if facts:
+            index.set_facts(row, [(s, o) for s, _, o in facts], embed([" ".join(fact) for fact in facts]))
+    return index
