@@ -13,7 +13,7 @@ from hippo_agent.evaluation.hippo import HippoSystem
 from hippo_agent.evaluation.pool import CachedEmbedder, System
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Outcome, Run
-from hippo_agent.evaluation.suites import conflicts, gate, locomo, longmemeval, lures, multihop, partial_cue
+from hippo_agent.evaluation.suites import conflicts, extraction, gate, locomo, longmemeval, lures, multihop, partial_cue
 
 __all__ = ["SUITES", "run_suite"]
 
@@ -27,6 +27,7 @@ SUITES: Mapping[str, Suite] = {
     "gate": gate.run,
     "multihop": multihop.run,
     "conflicts": conflicts.run,
+    "extraction": extraction.run,
 }
 
 

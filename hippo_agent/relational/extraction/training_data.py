@@ -71,9 +71,7 @@ def training_set(archive: Path, *, seed: int = 0) -> TrainingSet:
     examples = [_example(sentences, at, roles, masked=True) for at, roles in plain.items()]
     whole = [*sentences, *more]
     base = len(sentences)
-    examples += [
-        _example(whole, (base + at, head), roles, masked=False) for (at, head), roles in changed.items()
-    ]
+    examples += [_example(whole, (base + at, head), roles, masked=False) for (at, head), roles in changed.items()]
     heads = {(example.sentence, example.head) for example in examples}
     unsure = tuple(
         frozenset(k for k, word in enumerate(words) if word.lower() in verbs and (at, k) not in heads)
@@ -244,9 +242,7 @@ def _verb_forms(sentences: Sequence[Sequence[str]], told: Iterable[tuple[int, in
     return frozenset(word for word, count in heads.items() if count >= 0.2 * uses[word])
 
 
-def _example(
-    sentences: Sequence[Sequence[str]], where: tuple[int, int], roles: _Roles, *, masked: bool
-) -> Example:
+def _example(sentences: Sequence[Sequence[str]], where: tuple[int, int], roles: _Roles, *, masked: bool) -> Example:
     at, head = where
     predicate, subject, value = roles
     tags = []
