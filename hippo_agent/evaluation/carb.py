@@ -1,8 +1,11 @@
 """CaRB's rule for scoring open information extraction (Bhardwaj, Aggarwal and Mausam 2019), re-implemented.
 
-Two tuples match by their words: the predicates must share one, then the shared words of predicate, subject and the rest give a
-precision and a recall. Precision pairs each prediction with at most one gold tuple (best first); recall takes for each gold
-tuple its best prediction. The threshold runs over the confidences; the area is under precision by recall, with (1, 0) added.
+Two tuples match by their words: the predicates must share one, then the shared words of predicate, subject and the
+rest give a
+precision and a recall. Precision pairs each prediction with at most one gold tuple (best first); recall takes for
+each gold
+tuple its best prediction. The threshold runs over the confidences; the area is under precision by recall, with (1, 0)
+added.
 """
 
 from __future__ import annotations

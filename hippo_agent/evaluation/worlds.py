@@ -1,7 +1,9 @@
 """Invented worlds whose facts change: stated, restated, corrected, retracted, made stale, in dialogue and in documents.
 
-Everybody and everything is made up of syllables, so that no model knows an answer beforehand. A world is a stream of dated
-texts and questions about its end: the value that holds now, over one relation or two. Distractors tell of others with the
+Everybody and everything is made up of syllables, so that no model knows an answer beforehand. A world is a stream of
+dated
+texts and questions about its end: the value that holds now, over one relation or two. Distractors tell of others with
+the
 same relations, repeat old values in quotes of the past, and chat. The seed decides everything.
 """
 
@@ -15,8 +17,9 @@ __all__ = ["World", "WorldQuestion", "WorldText", "invent"]
 
 START = datetime(2024, 1, 1, 9, tzinfo=timezone.utc)
 _SYLLABLES = (
-    "ba ce di fo gu ka le mi no pu ra se ti vo zu bra cle dri flo gre kla mer nol par ros sel tam vin wen zor".split()
-)  # noqa: SIM905, E501
+    "ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu", "bra", "cle",
+    "dri", "flo", "gre", "kla", "mer", "nol", "par", "ros", "sel", "tam", "vin", "wen", "zor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,8 @@ _KINDS = (
           ("{x} divorced {y}.", "{x} is no longer married to {y}."),
           ("Who is {x} married to?", "Who is the spouse of {x}?"), "the spouse of {x}"),
     _Kind("chief executive", "company", "person",
-          ("The CEO of {x} is {y}.", "{y} is the chief executive officer of {x}.", "{x} is led by {y}.", "{y} took over {x}."),
+          ("The CEO of {x} is {y}.", "{y} is the chief executive officer of {x}.", "{x} is led by {y}.",
+           "{y} took over {x}."),
           (), ("{y} is no longer the CEO of {x}.", "It is not true that the CEO of {x} is {y}."),
           ("Who is the CEO of {x}?", "Who leads {x}?"), "the CEO of {x}"),
     _Kind("headquarters", "company", "place",
@@ -102,7 +106,8 @@ _KINDS = (
           ("Who owns the {x}?", "Who is the owner of the {x}?"), "the owner of the {x}"),
 )  # fmt: skip
 _CHAT = (
-    "It rained all afternoon.", "Did you sleep well?", "The soup was too salty again.", "I read a long book about tides.",
+    "It rained all afternoon.", "Did you sleep well?", "The soup was too salty again.", 
+    "I read a long book about tides.",
     "Who wants coffee?", "The train was late, as always.", "That film had no end.", "We should paint the fence.",
 )  # fmt: skip
 _PAST = ("Years ago {s}", "In the old days {s}", "Somebody asked whether {s}", "I dreamt that {s}")

@@ -2,7 +2,8 @@
 
     "Where does the boss of Teo live?"    Teo -boss-> Ines -lives in-> Porto
 
-Each step resolves to the value that holds at the time asked about, so a chain through a replaced fact leads to today's end
+Each step resolves to the value that holds at the time asked about, so a chain through a replaced fact leads to
+today's end
 and one through a retracted fact to none. A step must explain a word of the question that no other step explains; words
 nearer to the name are walked first. No template and no LLM; what cannot be walked is not answered.
 """

@@ -1,7 +1,9 @@
 """When two names mean one thing: by evidence that can be read, and that a merge can be undone by.
 
-`key` folds what never tells two things apart (case, accents, "the", a title before a name, a legal form behind it). Beyond
-that a merge needs evidence: initials, an acronym, a part of the name, one slip of the pen, each with its strength, and for
+`key` folds what never tells two things apart (case, accents, "the", a title before a name, a legal form behind it).
+Beyond
+that a merge needs evidence: initials, an acronym, a part of the name, one slip of the pen, each with its strength,
+and for
 the weak ones an embedding that agrees.
 """
 

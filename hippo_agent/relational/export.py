@@ -1,4 +1,4 @@
-"""The graph for other programs: GraphML (Gephi, yEd, networkx) and JSON-LD (RDF tools). Text is escaped, never markup."""
+"""The graph for other programs: GraphML (Gephi, yEd, networkx) and JSON-LD (RDF). Text is escaped, never markup."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """An accepted (or waiting) claim. Valid in the world from ``valid_at`` (None: always) until before ``invalid_at``."""
+    """An accepted (or waiting) claim. Valid from ``valid_at`` (None: always) until before ``invalid_at``."""
 
     id: int
     subject: str

@@ -1,4 +1,4 @@
-"""The knowledge graph: entity, fact and passage nodes, built from the record, followed fact by fact, never saved as a file.
+"""The knowledge graph: entity, fact and passage nodes, built from the record, never saved as a file.
 
 Edges join a fact with its subject, its object and the passages that say it; all weigh 1 and have no direction, as in
 HippoRAG 2 (arXiv 2502.14802). `pagerank` equals `networkx.pagerank` to 1e-6 and stays fast at 100,000 facts.

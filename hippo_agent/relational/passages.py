@@ -149,7 +149,7 @@ class PassageIndex:
         return self._vectors.get(row)
 
     def set_facts(self, row: int, facts: Sequence[tuple[str, str]], vectors: Floats) -> None:
-        """Give a passage the subjects and objects of its triples, and the vectors [triples, d] of the triples as text."""
+        """Give a passage the subjects and objects of its triples, and the triples' vectors as text [triples, d]."""
         if len(facts) != len(vectors):
             raise ValueError(f"{len(facts)} triples, but vectors of shape {vectors.shape}")
         self._drop_facts(row)

@@ -6,11 +6,14 @@ For a relation that has one value at a time, claims are ordered by
 2. serial order: of two claims about the same time the one recorded later is a correction;
 3. trust, then the number of independent sources, between claims of one trace.
 
-A denial ("no longer lives in Rome", "that was wrong") takes its value away from its time on, and never brings an older value
-back: after a retraction the answer is "not known", not the stale value. Claims that nothing orders are a conflict and are
+A denial ("no longer lives in Rome", "that was wrong") takes its value away from its time on, and never brings an
+older value
+back: after a retraction the answer is "not known", not the stale value. Claims that nothing orders are a conflict and
+are
 reported as one.
 
-Measured elsewhere: taking the latest serial by code answers 78-95 % of MemoryAgentBench's FactConsolidation single hops,
+Measured elsewhere: taking the latest serial by code answers 78-95 % of MemoryAgentBench's FactConsolidation single
+hops,
 where published memory systems reach 7-56 % (arXiv 2606.01435).
 """
 

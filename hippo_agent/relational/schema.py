@@ -1,6 +1,7 @@
 """Schemas induced from the facts: what kind of thing a predicate joins to what, and whether it holds one value.
 
-Kinds are not declared. A name's kind is what it looks like (`entities.shape`) and the roles it already plays: what "lives
+Kinds are not declared. A name's kind is what it looks like (`entities.shape`) and the roles it already plays: what
+"lives
 in" somewhere also "works for" something. The fit of a new claim is how well its two names agree with what the predicate
 has joined so far, in [0, 1]; relations known beforehand start with a prior, unknown ones with nothing and earn it.
 """

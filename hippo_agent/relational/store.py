@@ -1,6 +1,7 @@
 """Facts in the bank's own database: learnt from traces, forgotten with them, read back with their provenance.
 
-The store follows the record's outbox (`catch_up`): whatever was written or forgotten since, by this process or another, is
+The store follows the record's outbox (`catch_up`): whatever was written or forgotten since, by this process or
+another, is
 taken in, and how far it got is committed with it. A crash leaves it behind, never wrong.
 
 - Nothing is overwritten: a value that another replaced gets ``invalid_at`` and stays.
@@ -57,7 +58,7 @@ class FactStore:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def catch_up(self, record: RecordStore, *, batch: int = 500) -> int:
-        """Follow the record: learn what was written, forget what was deleted. Returns how many changes were followed."""
+        """Follow the record: learn what was written, forget what was deleted. Returns how many changes there were."""
         followed = 0
         while True:
             with self._database.read() as connection:
@@ -74,7 +75,8 @@ class FactStore:
                 for trace, found in zip(new, triples, strict=True):
                     self._learn(connection, trace, found)
                 connection.execute(
-                    "INSERT INTO relational_state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    "INSERT INTO relational_state VALUES (?, ?) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (_POSITION, changes[-1].position),
                 )
             followed += len(changes)
@@ -288,7 +290,8 @@ class FactStore:
             for fact, trace in connection.execute("SELECT fact, trace_id FROM statement ORDER BY fact, trace"):
                 said[fact].append(trace)
             rows = connection.execute(
-                "SELECT id, subject, predicate, object FROM fact WHERE namespace = ? AND status = 'active' AND denied = 0 "
+                "SELECT id, subject, predicate, object FROM fact "
+                "WHERE namespace = ? AND status = 'active' AND denied = 0 "
                 "AND (valid_at IS NULL OR valid_at <= ?) AND (invalid_at IS NULL OR invalid_at > ?) ORDER BY id",
                 (_space(namespace), now, now),
             ).fetchall()
@@ -395,7 +398,7 @@ class FactStore:
         for interval in intervals(claims, functional=functional):
             spans[interval.value].append((interval.start, interval.end))
         names = connection.execute(
-            f"SELECT f.id, o.id FROM fact f JOIN entity o ON o.id = f.object WHERE f.denied = 0 AND f.id IN ({_marks(ids)})",
+            f"SELECT id, object FROM fact WHERE denied = 0 AND id IN ({_marks(ids)})",
             ids,
         ).fetchall()
         for fact, target in names:
@@ -458,8 +461,10 @@ class FactStore:
             tuple(ids),
         ).fetchall()
         derived = connection.execute(
-            f"SELECT f.object, f.valid_at, f.recorded_at FROM fact f WHERE f.status = 'active' AND f.id IN ({_marks(ids)}) "
-            "AND EXISTS (SELECT 1 FROM derivation WHERE child = f.id) AND NOT EXISTS (SELECT 1 FROM statement WHERE fact = f.id)",
+            "SELECT f.object, f.valid_at, f.recorded_at FROM fact f "
+            f"WHERE f.status = 'active' AND f.id IN ({_marks(ids)}) "
+            "AND EXISTS (SELECT 1 FROM derivation WHERE child = f.id) "
+            "AND NOT EXISTS (SELECT 1 FROM statement WHERE fact = f.id)",
             tuple(ids),
         ).fetchall()
         keys = {target: self._value_key(connection, target) for target in {row[0] for row in (*rows, *derived)}}
@@ -497,7 +502,8 @@ class FactStore:
                 return []
             members = self._members(connection, self._canonical(connection, entity))
             rows = connection.execute(
-                f"SELECT id FROM fact WHERE subject IN ({_marks(members)}) OR object IN ({_marks(members)}) ORDER BY id",
+                f"SELECT id FROM fact WHERE subject IN ({_marks(members)}) "
+                f"OR object IN ({_marks(members)}) ORDER BY id",
                 (*members, *members),
             ).fetchall()
         return self._facts([row[0] for row in rows])
@@ -513,7 +519,8 @@ class FactStore:
     def _read(self, connection: sqlite3.Connection, ids: Sequence[int]) -> list[Fact]:
         said: dict[int, list[Statement]] = defaultdict(list)
         for row in connection.execute(
-            "SELECT fact, trace_id, trace, span_start, span_end, valid_from, valid_until, said_at, confidence, trust, principal "
+            "SELECT fact, trace_id, trace, span_start, span_end, valid_from, valid_until, said_at, confidence, "
+            "trust, principal "
             f"FROM statement WHERE fact IN ({_marks(ids)}) ORDER BY trace, span_start",
             tuple(ids),
         ):
@@ -597,7 +604,8 @@ class FactStore:
 
     def _members(self, connection: sqlite3.Connection, entity: int) -> tuple[int, ...]:
         rows = connection.execute(
-            "WITH RECURSIVE member (id) AS (SELECT ? UNION SELECT loser FROM entity_merge JOIN member ON winner = member.id) "
+            "WITH RECURSIVE member (id) AS "
+            "(SELECT ? UNION SELECT loser FROM entity_merge JOIN member ON winner = member.id) "
             "SELECT id FROM member",
             (entity,),
         )

@@ -11,10 +11,12 @@ import snowballstemmer
 
 __all__ = ["STOP_WORDS", "Word", "heading", "plain_title", "sentences", "stem", "tokens", "words"]
 
-_STOP = """a an the and or but if of to in on at for from by with as is are was were be been being am do does did done doing
-    have has had having i you he she it we they me him her us them my your his its our their this that these those what
-    which who whom whose when where why how not no so than then too very can could will would shall should may might must
-    just about into over after before up down out off again s t d ll m re ve"""
+_STOP = """
+a an the and or but if of to in on at for from by with as is are was were be been being am do does did done
+doing have has had having i you he she it we they me him her us them my your his its our their this that these
+those what which who whom whose when where why how not no so than then too very can could will would shall
+should may might must just about into over after before up down out off again s t d ll m re ve
+"""
 
 #: Words that say nothing about the topic of a question.
 STOP_WORDS = frozenset(_STOP.split())

@@ -1,8 +1,10 @@
 """Tables of the relational store: entities, facts, where they were said, and why they were let in.
 
-A fact row is a claim (subject, predicate, object, denied or not); a `statement` row is one trace saying it. Statements go
+A fact row is a claim (subject, predicate, object, denied or not); a `statement` row is one trace saying it.
+Statements go
 with their trace (ON DELETE CASCADE); a fact without statements and without parents goes with its last statement, by the
-store. Nothing is overwritten: a value that is no longer true gets ``invalid_at``. Times are microseconds since 1970, UTC.
+store. Nothing is overwritten: a value that is no longer true gets ``invalid_at``. Times are microseconds since 1970,
+UTC.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 - HotpotQA / 2WikiMultiHopQA: a list of ``{"question", "supporting_facts": [[title, sentence]], "context"}``;
 - JSON lines of ``{"question", "gold_titles"}``, with a corpus file.
 
-The corpus is a list of ``{"title", "text"}`` or HotpotQA's ``{title: [sentence, ...]}``; without one the passages that come
+The corpus is a list of ``{"title", "text"}`` or HotpotQA's ``{title: [sentence, ...]}``; without one the passages
+that come
 with the questions are pooled. Triples are OpenIE results: ``{"docs": [{"title", "text", "extracted_triples"}]}``.
 """
 
@@ -52,7 +53,7 @@ class MultihopData:
 
 
 def load_multihop(data: Path, *, corpus: Path | None = None, triples: Path | None = None) -> MultihopData:
-    """Read questions, corpus and triples. Raises DataError for a file of another format or gold that is not in the corpus."""
+    """Read questions, corpus and triples. DataError: another format, or gold that is not in the corpus."""
     items = _items(data)
     passages = _corpus(read_json(corpus), corpus) if corpus is not None else _pooled(items, data)
     by_text = {passage: at for at, passage in reversed(list(enumerate(passages)))}

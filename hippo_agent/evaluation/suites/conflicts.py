@@ -1,8 +1,10 @@
 """``conflicts``: which value holds after facts were stated, restated, corrected, retracted and made stale.
 
-The worlds are invented from the seed (`worlds.invent`); no data file is read. The resolver answers from extracted facts.
-Beside it, with the same extractor reading the texts that were found: the latest of the five best by BM25, the latest of the
-five best by cosine, and the single best by their sum of z-scores, which is what recall without a resolver gives a reader.
+The worlds are invented from the seed (`worlds.invent`); no data file is read. The resolver answers from extracted
+facts.
+Beside it, with the same extractor reading the texts that were found: the latest of the five best by BM25, the latest
+of the
+five best by cosine, and the single best by their sum of z-scores: what recall without a resolver gives a reader.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """``extraction``: tuples of CaRB's sentences by the tagger, and by its parts alone.
 
-The data file is CaRB's gold (``dev.tsv``: sentence, predicate, subject, arguments). The confidence from which triples count
+The data file is CaRB's gold (``dev.tsv``: sentence, predicate, subject, arguments). The confidence from which triples
+count
 in ``fixed_f1`` is the one the extractor hands them out at. Not averaged by question: F1 and area are of the whole file.
 """
 

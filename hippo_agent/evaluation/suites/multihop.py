@@ -1,7 +1,7 @@
 """``multihop``: questions whose second passage is never named in them.
 
 Each passage is a document of its own; ranked are passages. ``association`` is the relational store's ranking alone
-(`relational.association`), from titles, names and sentence vectors, without an LLM. The rows below it leave one part out.
+(`relational.association`) from titles, names and sentence vectors, no LLM. Each row below it leaves one part out.
 With triples (OpenIE results of somebody else's model) ``association-triples`` shows the graph apart from the extractor.
 """
 

@@ -1,6 +1,7 @@
 """The seam of extraction: statements in, triples out.
 
-An extractor may be wrong but does not fail: text it cannot read gives no triples. Text is data; nothing in it is executed,
+An extractor may be wrong but does not fail: text it cannot read gives no triples. Text is data; nothing in it is
+executed,
 used as a path or as a query.
 """
 

@@ -1,6 +1,7 @@
 """Dates in a sentence, at the precision that was said, as ISO 8601: "3 May 2021" -> 2021-05-03, "in 2019" -> 2019.
 
-English dates with a year, ISO dates, and today / yesterday / tomorrow when the time of speaking is known. Finer phrases come
+English dates with a year, ISO dates, and today / yesterday / tomorrow when the time of speaking is known. Finer
+phrases come
 resolved from the caller (`Event.slots.when`).
 """
 
@@ -19,7 +20,7 @@ _DATE = re.compile(
     rf"|(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m1>{_MONTH})\.?,? (?P<y1>\d{{4}})"
     rf"|(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y2>\d{{4}})"
     rf"|(?P<m3>{_MONTH})\.?,? (?:of )?(?P<y3>\d{{4}})"
-    rf"|(?:in|since|until|from|by|of|year) (?P<y4>1[0-9]{{3}}|20[0-9]{{2}})"
+    rf"|(?:in|since|until|from|by|of|year) (?P<y4>1[0-9]{{3}}|20[0-9]{{2}})(?![-\d])"
     rf"|(?P<day>today|yesterday|tomorrow))\b",
     re.IGNORECASE,
 )

@@ -1,6 +1,7 @@
 """The tagging head: which words are predicates, and for one predicate, which words are its subject and its object.
 
-Shapes: b sentences (or predicates), n words, f features of a word, d = 192 inside. A Transformer of two layers reads the
+Shapes: b sentences (or predicates), n words, f features of a word, d = 192 inside. A Transformer of two layers reads
+the
 sentence once for each predicate, told where it stands. About 0.92 M parameters; frozen word states come in, no gradient
 leaves.
 """

@@ -18,8 +18,26 @@ __all__ = ["CONFIDENCE", "nominal"]
 _OWN = frozenset({"his", "her", "its", "their", "one"})
 _ENDS = frozenset({",", ".", ";", ":", "--", "''", "who", "which", "and", "that", "where", "said", "says"})
 _TITLES = frozenset(
-    "president senator king queen prince princess sir lord professor dr. general judge pope saint governor chairman "
-    "captain bishop".split()  # noqa: SIM905
+    {
+        "president",
+        "senator",
+        "king",
+        "queen",
+        "prince",
+        "princess",
+        "sir",
+        "lord",
+        "professor",
+        "dr.",
+        "general",
+        "judge",
+        "pope",
+        "saint",
+        "governor",
+        "chairman",
+        "captain",
+        "bishop",
+    }
 )
 _AGENT = ("er", "or", "ist", "man", "ian", "ent", "ant", "ress")
 CONFIDENCE = {

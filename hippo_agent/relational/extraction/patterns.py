@@ -31,7 +31,8 @@ _CONTRACTIONS = (
     (re.compile(r"\b(is|are|was|were|do|does|did|has|have)n['’]t\b", re.I), r"\1 not"),
 )
 _OPENERS = re.compile(
-    r"^(?:(?:and|but|so|well|oh|hey|yes|no|ok|okay|actually|correction|update|by the way|btw|fyi|also|in fact|note that|"
+    r"^(?:(?:and|but|so|well|oh|hey|yes|no|ok|okay|actually|correction|update|by the way|btw|fyi|also|"
+    r"in fact|note that|"
     r"please note that|remember that|just so you know|for the record|news|as of now|currently|now|to be precise|sorry|"
     r"i think that|i heard that|did you know that|it turns out that|guess what|as you know|these days|apparently|"
     r"as i said|i must correct myself|let me correct that|i was wrong|my mistake|scratch that)\b[\s,:;.!-]*)+",
@@ -46,13 +47,13 @@ _FALSE = re.compile(
     r"forget that|please forget that|retraction:?|i take back that|it is not correct that|we retract that)\s+",
     re.I,
 )
-_ENDED = re.compile(r"\b(?:no longer|not any ?more|used to|formerly|previously|once|does not|do not|did not|is not|are not|"
-                    r"was not|never)\b", re.I)  # fmt: skip
 _NO_LONGER = re.compile(r"\b(?:no longer|not any ?more|does not|do not|did not|is not|are not|was not|never)\s+", re.I)
 _TAIL = re.compile(
     r"(?:,|;|\s+[-–—]+\s|\()|\s(?:since|until|because|although|though|while|where|which|who|whom|when|after|before|now|"
-    r"these days|as of|any ?more|already|again|at the moment|for now|instead|with (?:his|her|my|their)|on \d+ \w+|so|but|and (?:he|she|it|"
-    r"they|i|we|is|has|was|lives|works|his|her|their|my)|from now on|last (?:week|month|year|\w+day)|this (?:week|month|year)|next \w+|"
+    r"these days|as of|any ?more|already|again|at the moment|for now|instead|"
+    r"with (?:his|her|my|their)|on \d+ \w+|so|but|and (?:he|she|it|"
+    r"they|i|we|is|has|was|lives|works|his|her|their|my)|from now on|last (?:week|month|year|\w+day)|"
+    r"this (?:week|month|year)|next \w+|"
     r"yesterday|today|tomorrow|recently|right now|currently|two|in order)\b",
     re.I,
 )
@@ -199,6 +200,9 @@ def _nouns() -> tuple[re.Pattern[str], ...]:
     )
 
 
+_ADVERBS = "has |have |had |will |also |now |just |recently |finally |currently |still |then "
+
+
 @lru_cache(maxsize=1)
 def _verbs() -> tuple[tuple[re.Pattern[str], str, bool, bool], ...]:
     """A pattern for each verb phrase, the longest first: (pattern, relation, object comes first, it ends)."""
@@ -211,10 +215,10 @@ def _verbs() -> tuple[tuple[re.Pattern[str], str, bool, bool], ...]:
     return tuple(
         (
             re.compile(
-                rf"^(?P<x>{_NAME}) (?:has |have |had |will |also |now |just |recently |finally |currently |still |then )*"
+                rf"^(?P<x>{_NAME}) (?:{_ADVERBS})*"
                 rf"{_any_number(verb)} (?P<y>.+)$",
                 re.I,
-            ),  # fmt: skip
+            ),
             name,
             swap,
             ends,

@@ -1,9 +1,11 @@
 """OIE2016's train split as tagged examples: which words are the predicate, its subject and its object.
 
-OIE2016 (Stanovsky and Dagan 2016, MIT licence) gives tuples as text; they are laid back onto the words of their sentence. Three
+OIE2016 (Stanovsky and Dagan 2016, MIT licence) gives tuples as text; they are laid back onto the words of their
+sentence. Three
 repairs, each measured (docs/stores/relational.md):
 
-- it drops every tuple whose subject is a pronoun: sentences are doubled with their commonest subject replaced by a pronoun,
+- it drops every tuple whose subject is a pronoun: sentences are doubled with their commonest subject replaced by a
+pronoun,
   and a pronoun that no tuple names is left out of the loss;
 - it knows no "is" and no "has" as predicates: plain ones are labelled by rule;
 - a verb without a tuple is not a negative: known verb forms are left out of the loss of predicates.
