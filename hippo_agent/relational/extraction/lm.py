@@ -63,7 +63,7 @@ class LMExtractor:
     ) -> None:
         self._chat = chat
         self._fallback = fallback
-        self._errors = errors
+        self._errors: tuple[type[Exception], ...] = (*errors, ValidationError)
 
     def extract(self, sources: Sequence[Source]) -> list[list[Triple]]:
         """One list of triples for each source; what the model cannot do the fallback does."""
@@ -74,7 +74,7 @@ class LMExtractor:
             try:
                 reply = self._chat(PROMPT % {"speaker": source.speaker or "unknown", "text": source.text})
                 return _checked(_Reply.model_validate(_json(reply)), source)
-            except (*self._errors, ValidationError) as exc:
+            except self._errors as exc:
                 logger.info("the model's extraction failed (%s); using the fallback", type(exc).__name__)
         return self._fallback.extract([source])[0]
 
