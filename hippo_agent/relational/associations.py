@@ -3,7 +3,7 @@
     associations = Associations(record, embedder.embed)
     for seq, item in associations.expand(question, vector, base).items(): ...
 
-Derived and never saved. A text of one sentence is its own sentence; the sentences of longer ones are embedded when a question
+Derived and never saved. A text of one sentence is its own sentence; those of longer ones are embedded when a question
 first reaches their passage, a few at a time, and kept.
 """
 
@@ -74,7 +74,7 @@ class Associations:
     ) -> dict[int, Associated]:
         """Points by seq for what the best of ``base`` lead to, and for what the question names.
 
-        ``base``: first scores by seq, coverage and cosine on their own scales (about [0, 2]); only traces in it are seen.
+        ``base``: first scores by seq, coverage and cosine on their own scales (about [0, 2]); others are not seen.
         ``vector``: [d] of the question. ``similarity``: cosine by seq, where known, for sentences not embedded yet.
         """
         index = self.refresh()

@@ -87,7 +87,7 @@ def test_the_three_formats_of_questions(tmp_path: Path) -> None:
         ([{"question": "q", "gold_titles": ["Z"]}], "not in the corpus"),
         ([{"question": "q"}], "has neither"),
         ([{"gold_titles": ["A"]}], "has no 'question'"),
-        ([3], "is not an object"),
+        ([3], "not an object"),
         ([], "not a list of questions"),
     ],
 )
@@ -120,7 +120,7 @@ def test_the_multihop_suite_finds_the_unnamed_passage(tmp_path: Path) -> None:
     passages = [
         {"title": "Gaby", "text": "Gaby is a film. It was directed by Luis Mandoki."},
         {"title": "Luis Mandoki", "text": "He was born in Mexico."},
-        *({"title": f"Film {n}", "text": f"Where was the director of film {n} born?"} for n in range(9)),
+        *({"title": f"Film {n}", "text": f"Where was the director of the film {n}?"} for n in range(9)),
     ]
     questions = [{"question": "Where was the director of the film Gaby born?", "gold_titles": ["Gaby", "Luis Mandoki"]}]
     files = {"corpus": write(tmp_path / "c.json", passages)}
