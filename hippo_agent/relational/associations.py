@@ -92,11 +92,11 @@ class Associations:
             index, question, base=scores, vector=vector, similarity=close, named=named, config=self._config
         )
         out: dict[int, Associated] = {}
-        for row in np.flatnonzero((found.bonus > 0) | (named > 0)):
-            link: Link | None = found.links.get(int(row))
-            passage = index.passage(int(row))
+        for at in np.flatnonzero((found.bonus > 0) | (named > 0)).tolist():
+            link: Link | None = found.links.get(at)
+            passage = index.passage(at)
             out[passage.seq] = Associated(
-                points=float(found.bonus[row]) + self._config.named * float(named[row]),
+                points=float(found.bonus[at]) + self._config.named * float(named[at]),
                 source=None if link is None else index.passage(link.source).seq,
                 name=" ".join(passage.topic if link is None else link.name),
             )

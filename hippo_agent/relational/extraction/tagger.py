@@ -40,7 +40,7 @@ _VERBS_OF_STATE = frozenset({"is", "are", "was", "were", "has", "have", "had"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggerConfig:
-    """How readily it speaks. Chosen once on the training side of the split, not on the sentences it is scored on."""
+    """How readily it speaks. Chosen while looking at CaRB's development sentences, so its score there is in-sample."""
 
     predicate: float = 0.05  # probability from which a word is tried as a predicate
     state: float = 0.6  # probability given to a be or have that is no auxiliary

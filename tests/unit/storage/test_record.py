@@ -31,7 +31,9 @@ def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     assert connection.execute("PRAGMA application_id").fetchone() == (migrations.APPLICATION_ID,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("SELECT number, name FROM migration").fetchall() == [(1, "m001_record")]
+    assert connection.execute("SELECT number, name FROM migration").fetchall() == [
+        (number, step.__name__) for number, step in enumerate(migrations.MIGRATIONS, 1)
+    ]
     connection.close()
 
 
