@@ -10,7 +10,7 @@ import typer
 from hippo_agent.cli.options import STDIN, EmbedderOption, JsonOption, embedder_named
 from hippo_agent.cli.output import console, emit, ticking
 
-TABLE_WIDTH = 110  # below it, figures would lose their digits
+TABLE_WIDTH = 120  # below it, figures would lose their digits
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -90,11 +90,11 @@ class CachedEmbedder:
 
 @dataclass(frozen=True)
 class Pool:
-    """The turns that are searched together. ``bare``: baselines read the texts alone, without time and speaker."""
+    """The turns that are searched together. ``fragments``: cues are parts of texts, so baselines read these alone."""
 
     turns: tuple[Turn, ...]
     embedder: CachedEmbedder
-    bare: bool = False
+    fragments: bool = False
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ class Pool:
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        return tuple(turn.text if self.bare else turn.line for turn in self.turns)
+        return tuple(turn.text if self.fragments else turn.line for turn in self.turns)
 
     @cached_property
     def sessions(self) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ class Run:
     total: int = 0
     done: int = 0
 
-    def pool(self, turns: Sequence[Turn], *, bare: bool = False) -> Pool:
-        return Pool(tuple(turns), self.embedder, bare=bare)
+    def pool(self, turns: Sequence[Turn], *, fragments: bool = False) -> Pool:
+        return Pool(tuple(turns), self.embedder, fragments=fragments)
 
     def expect(self, questions: int, *, each: int | None = None) -> None:
         """So many questions will be asked, each of them ``each`` times: of every system once."""

@@ -1,11 +1,15 @@
-"""BM25 (Robertson and Zaragoza 2009; k1 1.2, b .75) over Porter stems without stop words."""
+"""BM25 (Robertson and Zaragoza 2009; k1 1.2, b .75) over Porter stems.
+
+Stop words are left out where cues are questions (with them: 5 points less on LoCoMo) and kept where cues are fragments
+(without them: 3 to 40 points less on partial cues), so that the baseline is as good as it can be in both.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,8 +30,9 @@ _WORD = re.compile(r"\w+")
 class BM25:
     """Scores all documents against a query. idf = log(1 + (N - n + .5) / (n + .5)), which is never negative."""
 
-    def __init__(self, documents: Sequence[str]) -> None:
-        terms = [stems(document) for document in documents]
+    def __init__(self, documents: Sequence[str], *, stop_words: Collection[str] = STOP_WORDS) -> None:
+        self._stop_words = stop_words
+        terms = [stems(document, stop_words) for document in documents]
         lengths = np.array([len(found) for found in terms], dtype=np.float64)
         average = lengths.mean() if lengths.sum() else 1.0
         postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -46,16 +51,16 @@ class BM25:
     def scores(self, query: str) -> NDArray[np.float64]:
         """[n]; a term that the query repeats counts as often as it is there."""
         out = np.zeros(self._size)
-        for term in stems(query):
+        for term in stems(query, self._stop_words):
             if term in self._weights:
                 rows, weights = self._weights[term]
                 out[rows] += weights
         return out
 
 
-def stems(text: str) -> list[str]:
+def stems(text: str, stop_words: Collection[str] = STOP_WORDS) -> list[str]:
     """Porter stems of the words that are not stop words."""
-    return [_stem(word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
+    return [_stem(word) for word in _WORD.findall(text.lower()) if word not in stop_words]
 
 
 @lru_cache(maxsize=100_000)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_agent.evaluation.baselines.bm25 import BM25
+from hippo_agent.evaluation.baselines.bm25 import BM25, STOP_WORDS
 from hippo_agent.evaluation.data import Query
 from hippo_agent.evaluation.pool import Pool, Ranker, Ranking, best_first
 
@@ -45,7 +45,8 @@ class _Scored:
 
 
 def bm25(pool: Pool) -> Score:
-    return BM25(pool.lines).scores
+    """Over the lines; where cues are fragments of the texts, function words count too."""
+    return BM25(pool.lines, stop_words=() if pool.fragments else STOP_WORDS).scores
 
 
 def dense(pool: Pool) -> Score:

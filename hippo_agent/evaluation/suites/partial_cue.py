@@ -1,7 +1,7 @@
 """Partial cues: which of all episodes of a file is meant by some of its words, misspelt words, or a few of its slots.
 
-Words: all episodes of eight words or more are one pool, and the baselines read their texts alone. Slots: the memory
-gets the slots; the baselines get them as text, and read episodes with time and speaker.
+Words: all episodes of eight words or more are one pool, and the baselines read their texts alone, every word of them.
+Slots: the memory gets the slots; the baselines get them as text, and read episodes with time and speaker.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def run(data: Path, run: Run) -> Outcome:
     by_slots = slot_only_cues(episodes, chosen, run.seed)
     run.expect(len(by_words) + len(by_slots))
     rows = []
-    for asked, bare in ((by_words, True), (by_slots, False)):
+    for asked, fragments in ((by_words, True), (by_slots, False)):
         if asked:
-            answers = run.ask(run.pool(episodes, bare=bare), [cue.query for cue in asked], DEPTH)
+            answers = run.ask(run.pool(episodes, fragments=fragments), [cue.query for cue in asked], DEPTH)
             rows += [_row(cue, {name: found[at] for name, found in answers.items()}) for at, cue in enumerate(asked)]
     outcome = Outcome.of(rows)
     return Outcome(n=len(chosen), systems=outcome.systems, rows=rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Mapping
@@ -49,6 +50,17 @@ def test_bm25_scores_are_those_of_the_formula() -> None:
 def test_bm25_counts_a_repeated_query_word_twice_and_unknown_words_not_at_all() -> None:
     searched = BM25(TEXTS)
     assert searched.scores("sea sea zebra") == pytest.approx(2 * searched.scores("sea"))
+
+
+def test_bm25_leaves_stop_words_out_of_questions_and_keeps_them_in_fragments() -> None:
+    texts = ["the kite and the sea", "kite sea"]
+    plain, fragments = pool(texts), dataclasses.replace(pool(texts), fragments=True)
+    with SYSTEMS["bm25"].open(plain) as ranker:
+        assert [score for _, score in ranker.rank(Query(text="and the"), 2).turns] == [0.0, 0.0]
+    with SYSTEMS["bm25"].open(fragments) as ranker:
+        first, second = ranker.rank(Query(text="and the"), 2).turns
+    assert (first[0], second[1]) == ("0", 0.0)
+    assert first[1] > 0.0
 
 
 def test_bm25_of_documents_without_words_is_zero() -> None:
