@@ -23,10 +23,11 @@ from hippo_agent.storage.base import Seqs
 from hippo_agent.storage.columns import Columns
 from hippo_agent.types import SLOT_NAMES
 
-__all__ = ["cover", "in_order", "told", "windowed"]
+__all__ = ["cover", "in_order", "is_quoted", "told", "windowed"]
 
 Matrix = NDArray[np.float32]  # [terms, m] shares
 
+QUOTED = 4  # words that a cue must have to be taken for a piece of a text that has them all
 K1, B = 0.5, 0.5  # BM25's saturation and length norm
 SAME_MONTH, SAME_DAY = 0.6, 0.9  # cosine of "when" codes that share no more than the month, and that share the day
 
@@ -75,6 +76,18 @@ def in_order(cue: Sequence[int], line: Ids) -> float:
             at += int(later[0]) + 1
             found += 1
     return found / len(cue) if cue else 0.0
+
+
+def is_quoted(cue: Ids, lines: Lines) -> bool:
+    """Whether a line has all the words of the cue (ids; at least four) in the same order: the cue is a piece of it."""
+    if len(cue) < QUOTED or (cue < 0).any():
+        return False
+    holds = lines.lengths >= len(cue)
+    for word in np.unique(cue):
+        if not holds.any():
+            return False
+        holds &= _best((lines.ids == word).astype(np.float32), lines) > 0.0
+    return any(in_order(cue.tolist(), lines.line(int(at))) == 1.0 for at in np.flatnonzero(holds))
 
 
 def _exact(

@@ -86,9 +86,17 @@ def is_question(text: str) -> bool:
     return words[0] in _OPENS_QUESTION and len(words) > 3
 
 
-def understand(cue: Cue, columns: Columns, visible: NDArray[np.bool_], lexicon: Lexicon, config: RecallConfig) -> Query:
-    """The query of a cue against this bank's words, speakers and times."""
-    question = is_question(cue.text)
+def understand(
+    cue: Cue,
+    columns: Columns,
+    visible: NDArray[np.bool_],
+    lexicon: Lexicon,
+    config: RecallConfig,
+    *,
+    question: bool | None = None,
+) -> Query:
+    """The query of a cue against this bank's words, speakers and times; ``question`` None: judged by its form."""
+    question = is_question(cue.text) if question is None else question
     spans = resolve(cue.text, cue.asked_at) if config.date else []
     speakers = _speaker_words(columns.speakers)
     words = cut(_without(cue.text, [(span.start, span.end) for span in spans]))

@@ -9,12 +9,14 @@ from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.recall.budget import CountTokens, estimate_tokens, fit
 from hippo_agent.recall.candidates import Candidates, gather
 from hippo_agent.recall.config import RecallConfig
+from hippo_agent.recall.coverage import is_quoted
 from hippo_agent.recall.duplicates import without_duplicates
-from hippo_agent.recall.lexicon import Lexicon
+from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import Query, understand
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.scoring import Points, score
-from hippo_agent.storage.base import RecordStore, Scores, Vector
+from hippo_agent.recall.words import cut
+from hippo_agent.storage.base import Mask, RecordStore, Scores, Vector
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.mirror import Mirror
@@ -71,20 +73,12 @@ class Recaller:
         if not visible.any():
             return Recall(cue=cue, hits=())
         self._lexicon.refresh(columns)
-        query = understand(cue, columns, visible, self._lexicon, self.config)
-        vector = self._embedded(query, columns)
         slot_scores = self._slot_scores(cue, columns)
-        candidates = gather(
-            query,
-            vector,
-            slot_scores,
-            columns=columns,
-            visible=visible,
-            record=self._record,
-            index=self._index,
-            config=self.config,
-        )
-        lines = self._lexicon.lines(columns.seq[candidates.positions])
+        query = understand(cue, columns, visible, self._lexicon, self.config)
+        vector, candidates, lines = self._gather(query, slot_scores, columns, visible)
+        if query.question and is_quoted(self._lexicon.vocabulary.known(cut(cue.text)), lines):
+            query = understand(cue, columns, visible, self._lexicon, self.config, question=False)
+            vector, candidates, lines = self._gather(query, slot_scores, columns, visible)
         points = score(
             query,
             vector,
@@ -96,6 +90,22 @@ class Recaller:
             config=self.config,
         )
         return self._result(cue, query, candidates, points, columns)
+
+    def _gather(
+        self, query: Query, slot_scores: Scores | None, columns: Columns, visible: Mask
+    ) -> tuple[Vector | None, Candidates, Lines]:
+        vector = self._embedded(query, columns)
+        candidates = gather(
+            query,
+            vector,
+            slot_scores,
+            columns=columns,
+            visible=visible,
+            record=self._record,
+            index=self._index,
+            config=self.config,
+        )
+        return vector, candidates, self._lexicon.lines(columns.seq[candidates.positions])
 
     def _embedded(self, query: Query, columns: Columns) -> Vector | None:
         wanted = self.config.meaning if query.question else self.config.meaning_of_fragment

@@ -45,6 +45,10 @@ class Vocabulary:
         """The id of a word, -1 for one that was never seen."""
         return self._ids.get(word, -1)
 
+    def known(self, words: Sequence[str]) -> Ids:
+        """[n] ids, -1 for words that were never seen."""
+        return np.array([self._ids.get(word, -1) for word in words], dtype=np.int32)
+
     def words(self, word_ids: Sequence[int]) -> tuple[str, ...]:
         return tuple(self._words[one] for one in word_ids)
 
