@@ -14,12 +14,13 @@ from hippo_agent.storage.rows import dump_document, from_micros, micros
 __all__ = ["DECISIONS_KEPT", "Notes", "read_decisions", "write_notes"]
 
 DECISIONS_KEPT = 10_000
+_TRIM_EVERY = 200  # decisions: until then the log is that much longer, and a write changes one page of it, not two
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
     counters: Mapping[str, int] | None = None  # added up
-    decisions: Sequence[DecisionNote] = ()  # appended to a log of the newest DECISIONS_KEPT
+    decisions: Sequence[DecisionNote] = ()  # appended to a log of the newest DECISIONS_KEPT or a few more
     values: Mapping[str, Any] | None = None  # JSON by key, replaced; None removes
 
 
@@ -31,15 +32,13 @@ def write_notes(connection: sqlite3.Connection, notes: Notes) -> None:
             "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
             (name, int(amount)),
         )
+    number = 0
     for note in notes.decisions:
         row = (micros(note.time), note.decision, dump_document(note.reasons), float(note.salience), note.digest)
-        connection.execute(
-            "INSERT INTO decision (time, decision, reasons, salience, digest) VALUES (?, ?, ?, ?, ?)", row
-        )
-    if notes.decisions:
-        connection.execute(
-            "DELETE FROM decision WHERE number <= (SELECT max(number) FROM decision) - ?", (DECISIONS_KEPT,)
-        )
+        query = "INSERT INTO decision (time, decision, reasons, salience, digest) VALUES (?, ?, ?, ?, ?)"
+        number = connection.execute(query, row).lastrowid or 0
+    if number % _TRIM_EVERY < len(notes.decisions):
+        connection.execute("DELETE FROM decision WHERE number <= ?", (number - DECISIONS_KEPT,))
     for key, value in (notes.values or {}).items():
         if value is None:
             connection.execute("DELETE FROM kv WHERE key = ?", (key,))

@@ -115,6 +115,9 @@ def test_the_decision_log_is_bounded(tmp_path: Path) -> None:
         for _ in range(3):
             record.note(decisions=[note] * (DECISIONS_KEPT // 2))
         assert len(record.decisions(limit=10 * DECISIONS_KEPT)) == DECISIONS_KEPT
+        for _ in range(250):
+            record.note(decisions=[note])
+        assert DECISIONS_KEPT < len(record.decisions(limit=10 * DECISIONS_KEPT)) <= DECISIONS_KEPT + 200
 
 
 def test_threads_share_one_record(tmp_path: Path) -> None:
