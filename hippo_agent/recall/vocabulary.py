@@ -70,8 +70,9 @@ class Vocabulary:
     def count(self, word_ids: Ids, traces: NDArray[np.int64], step: int) -> None:
         """Traces came (step 1) or went (step -1); word i stands in the trace that ``traces[i]`` numbers."""
         for ids, counts in ((word_ids, self._used.view), (self.stems(word_ids), self._traces.view)):
-            once = np.unique(traces * np.int64(1 << 31) + ids) & np.int64((1 << 31) - 1)
-            np.add.at(counts, once, np.int32(step))
+            pairs = np.sort(traces * np.int64(1 << 31) + ids)
+            once = pairs[np.diff(pairs, prepend=-1) != 0]  # np.unique hashes, which is slower here
+            np.add.at(counts, once & np.int64((1 << 31) - 1), np.int32(step))
 
     def stem_id(self, word: str) -> int:
         """-1 when no word of this stem was ever seen."""
