@@ -104,12 +104,12 @@ def encode(new: NewTrace, seq: int) -> Row:
             event.key,
             origin.source,
             origin.principal,
-            float(origin.trust),
+            _real(origin.trust),
             dump(origin.parents),
             micros(event.event_time),
             micros(new.write_time),
-            float(new.salience),
-            float(event.reward),
+            _real(new.salience),
+            _real(event.reward),
             int(event.pin),
             len(event.text.split()),
             event.text,
@@ -204,6 +204,11 @@ def check_vector(vector: Vector) -> bytes:
             f"a vector of norm {norm:g} cannot be stored; normalise it to 1 (no NaN, no infinity, not zero)"
         )
     return flat.tobytes()
+
+
+def _real(value: float) -> float:
+    """As SQLite gives it back: it knows no -0.0, which a row's hash would tell from 0.0."""
+    return float(value) + 0.0
 
 
 def length(vector: Vector) -> float:

@@ -109,6 +109,12 @@ def test_embedders_are_never_mixed(tmp_path: Path) -> None:
         assert verify(record).clean
 
 
+def test_a_negative_zero_is_no_damage(tmp_path: Path) -> None:
+    with SqliteRecord(tmp_path) as record:
+        record.append([new_trace("t0", reward=-0.0, trust=-0.0)])
+        assert verify(record).clean
+
+
 def test_the_decision_log_is_bounded(tmp_path: Path) -> None:
     note = DecisionNote(time=EPOCH, decision="skip", reasons=(), salience=0.0, digest="x")
     with SqliteRecord(tmp_path) as record:
