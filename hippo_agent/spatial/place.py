@@ -1,0 +1,222 @@
+"""Places and the passages between them: plain values with their JSON forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["MAX_DIGESTS", "MAX_SENTENCES", "MAX_TEXT", "Coordinate", "Edge", "Place", "Provenance"]
+
+MAX_SENTENCES = 64  # of a place that are kept to know it again
+MAX_DIGESTS = 8
+MAX_TEXT = 2_000  # characters of the description that are kept
+_RATE = 0.3  # weight of the newest cost in the running mean
+
+Provenance = Literal["observed", "told", "imported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinate:
+    """Where a place lies, in a named frame; coordinates of different frames are never compared."""
+
+    frame: str = "steps"  # "steps": unit steps counted by ourselves, unreliable; else the caller's own
+    at: tuple[float, ...] = ()
+
+    def distance(self, other: Coordinate | None) -> float | None:
+        """City-block distance in the frame's own unit; None across frames."""
+        if other is None or other.frame != self.frame or len(other.at) != len(self.at):
+            return None
+        return math.fsum(abs(a - b) for a, b in zip(self.at, other.at, strict=True))
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """One place and what it is known by."""
+
+    id: str
+    name: str  # normalised; "" while no title was seen
+    title: str = ""  # as printed
+    first: str = ""  # first sentence of its description
+    sentences: set[str] = field(default_factory=set)
+    text: str = ""  # the longest body seen, lower case
+    digests: list[str] = field(default_factory=list)  # of whole observations, newest last
+    coordinate: Coordinate | None = None
+    key: str | None = None  # trusted identity given by the caller
+    outside: str | None = None  # of furniture and vehicles: the id or the name of what it stands in
+    thing: frozenset[str] = frozenset()
+    dark: bool = False  # entered in the dark, not yet seen
+    settled: bool = False  # unnamed, but the text described being there
+    tentative: str | None = None  # id of the place that this one may turn out to be
+    region: str | None = None  # the caller's hint
+    first_seen: float = 0.0
+    last_seen: float = 0.0
+    visits: int = 0
+
+    @property
+    def label(self) -> str:
+        """For people: the title, or the id of a place without one."""
+        return self.title or self.id
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from a new place."""
+        row: dict[str, Any] = {"id": self.id, "name": self.name}
+        for name in ("title", "first", "text", "key", "outside", "tentative", "region"):
+            if getattr(self, name):
+                row[name] = getattr(self, name)
+        for name in ("dark", "settled"):
+            if getattr(self, name):
+                row[name] = True
+        if self.sentences:
+            row["sentences"] = sorted(self.sentences)
+        if self.digests:
+            row["digests"] = self.digests
+        if self.thing:
+            row["thing"] = sorted(self.thing)
+        if self.coordinate is not None:
+            row["frame"], row["at"] = self.coordinate.frame, list(self.coordinate.at)
+        row["seen"] = [self.first_seen, self.last_seen, self.visits]
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Place:
+        first, last, visits = row["seen"]
+        at = row.get("at")
+        return cls(
+            id=row["id"],
+            name=row["name"],
+            title=row.get("title", ""),
+            first=row.get("first", ""),
+            sentences=set(row.get("sentences", ())),
+            text=row.get("text", ""),
+            digests=list(row.get("digests", ())),
+            coordinate=None if at is None else Coordinate(frame=row["frame"], at=tuple(at)),
+            key=row.get("key"),
+            outside=row.get("outside"),
+            thing=frozenset(row.get("thing", ())),
+            dark=row.get("dark", False),
+            settled=row.get("settled", False),
+            tentative=row.get("tentative"),
+            region=row.get("region"),
+            first_seen=first,
+            last_seen=last,
+            visits=visits,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Edge:
+    """What is known of one action at one place. Directed: the way back is an edge of its own."""
+
+    source: str
+    action: str  # key
+    spoken: str = ""  # as the caller last said it
+    outcomes: dict[str, int] = field(default_factory=dict)  # place id -> how often it led there
+    last: str | None = None  # where it led last
+    tries: int = 0
+    cost: float = 1.0  # running mean
+    least: float = 1.0  # smallest cost seen
+    last_ok: float | None = None
+    last_fail: float | None = None
+    failure: str = ""  # why it failed last
+    blocked_until: float | None = None  # a time; infinity for ever
+    block: str = ""  # why it is blocked
+    needs: dict[str, str] = field(default_factory=dict)  # preconditions, e.g. {"has": "brass key"}
+    provenance: Provenance = "observed"
+
+    @property
+    def target(self) -> str | None:
+        """Where it mostly leads elsewhere: the commonest outcome but the place itself; the last one decides ties."""
+        best, most = None, 0
+        for place, times in self.outcomes.items():
+            if place != self.source and (times > most or (times == most and place == self.last)):
+                best, most = place, times
+        return best
+
+    @property
+    def hits(self) -> int:
+        """How often it led to `target`."""
+        target = self.target
+        return 0 if target is None else self.outcomes[target]
+
+    @property
+    def reliability(self) -> float:
+        """Probability that it leads to `target`: (hits + 1) / (tries + 2), Laplace's rule."""
+        return (self.hits + 1) / (self.tries + 2)
+
+    def record(self, destination: str | None, *, at: float, cost: float | None = None, failure: str = "") -> None:
+        """One more try. ``destination`` None: it led nowhere."""
+        self.tries += 1
+        if destination is not None:
+            self.outcomes[destination] = self.outcomes.get(destination, 0) + 1
+            self.last = destination
+        if destination is None or destination == self.source:
+            self.last_fail, self.failure = at, failure or self.failure
+            return
+        self.last_ok = at
+        if cost is not None:
+            fresh = self.hits <= 1
+            self.cost = cost if fresh else self.cost + _RATE * (cost - self.cost)
+            self.least = cost if fresh else min(self.least, cost)
+
+    def blocked(self, now: float) -> bool:
+        return self.blocked_until is not None and now < self.blocked_until
+
+    def absorb(self, other: Edge) -> None:
+        """Add what another edge of the same action has seen."""
+        total = self.hits + other.hits
+        if total:
+            self.cost = (self.cost * self.hits + other.cost * other.hits) / total
+        self.least = min(self.least, other.least)
+        for place, times in other.outcomes.items():
+            self.outcomes[place] = self.outcomes.get(place, 0) + times
+        self.tries += other.tries
+        if (other.last_ok or 0.0) >= (self.last_ok or 0.0):
+            self.last = other.last or self.last
+            self.spoken = other.spoken or self.spoken
+        self.last_ok = _later(self.last_ok, other.last_ok)
+        if (other.last_fail or 0.0) > (self.last_fail or 0.0):
+            self.failure = other.failure
+        self.last_fail = _later(self.last_fail, other.last_fail)
+        if (other.blocked_until or 0.0) > (self.blocked_until or 0.0):
+            self.blocked_until, self.block = other.blocked_until, other.block
+        self.needs = other.needs | self.needs
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {"outcomes": self.outcomes, "tries": self.tries, "cost": [self.cost, self.least]}
+        for name in ("spoken", "last", "last_ok", "last_fail", "failure", "block", "needs"):
+            if getattr(self, name):
+                row[name] = getattr(self, name)
+        if self.blocked_until is not None:
+            row["blocked_until"] = "never" if math.isinf(self.blocked_until) else self.blocked_until
+        if self.provenance != "observed":
+            row["provenance"] = self.provenance
+        return row
+
+    @classmethod
+    def from_json(cls, source: str, action: str, row: Mapping[str, Any]) -> Edge:
+        until = row.get("blocked_until")
+        return cls(
+            source=source,
+            action=action,
+            spoken=row.get("spoken", ""),
+            outcomes=dict(row["outcomes"]),
+            last=row.get("last"),
+            tries=row["tries"],
+            cost=row["cost"][0],
+            least=row["cost"][1],
+            last_ok=row.get("last_ok"),
+            last_fail=row.get("last_fail"),
+            failure=row.get("failure", ""),
+            blocked_until=math.inf if until == "never" else until,
+            block=row.get("block", ""),
+            needs=dict(row.get("needs", {})),
+            provenance=row.get("provenance", "observed"),
+        )
+
+
+def _later(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return a if b is None else b
+    return max(a, b)
