@@ -6,13 +6,17 @@ place and what leads where is told to it. Merged places live on as aliases, so t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from hippo_agent.errors import InvalidInput
+from hippo_agent.spatial import actions
 from hippo_agent.spatial.place import MAX_DIGESTS, MAX_SENTENCES, MAX_TEXT, Coordinate, Edge, Place
 from hippo_agent.spatial.sighting import Sighting
 
-__all__ = ["PlaceMap", "Watcher"]
+__all__ = ["MAX_EXITS", "PlaceMap", "Watcher"]
+
+MAX_EXITS = 256  # offered exits that are kept for a place
 
 Watcher = Callable[[str, str | None], None]  # (place id, action of the changed edge or None for the place itself)
 
@@ -147,6 +151,19 @@ class PlaceMap:
             found.coordinate = coordinate
             self._touch(found.id)
 
+    def offer(self, place: str, exits: Iterable[str]) -> None:
+        """Actions (keys) that are said to be possible at a place."""
+        found = self.place(place)
+        found.exits = list(dict.fromkeys([*found.exits, *exits]))[:MAX_EXITS]
+        self._touch(found.id)
+
+    def untried(self, place: str) -> list[str]:
+        """Actions that should be possible at a place, by its exits and its description, and were never tried."""
+        found = self.place(place)
+        tried = self.out[found.id]
+        told = [word for word in re.findall(r"[a-z]+", found.text) if actions.shift(word) is not None]
+        return [action for action in dict.fromkeys([*found.exits, *told]) if action not in tried]
+
     def set_key(self, place: str, key: str) -> None:
         """Bind a trusted key to a place."""
         found = self.place(place)
@@ -186,6 +203,8 @@ class PlaceMap:
         if edge.outcomes[target] == 0:
             del edge.outcomes[target]
             self.into.get(target, {}).pop((edge.source, action), None)
+        edge.settle()
+        if edge.last not in edge.outcomes:
             edge.last = edge.target
         if edge.tries <= 0:
             del self.out[edge.source][action]
@@ -243,6 +262,7 @@ class PlaceMap:
             if leading is not None and old in leading.outcomes:
                 leading.outcomes[new] = leading.outcomes.get(new, 0) + leading.outcomes.pop(old)
                 leading.last = new if leading.last == old else leading.last
+                leading.settle()
                 self.into.setdefault(new, {})[leading.source, action] = None
                 self._touch(leading.source, action)
         self._unite(gone, kept)
@@ -261,6 +281,7 @@ class PlaceMap:
             leading = self.edge(source, action)
             if leading is not None and gone.id in leading.outcomes:
                 leading.tries -= leading.outcomes.pop(gone.id)
+                leading.settle()
                 if leading.last == gone.id:
                     leading.last = leading.target
                 if not leading.outcomes:
@@ -287,6 +308,7 @@ class PlaceMap:
         edge.last = new if edge.last == old else edge.last
         if old in edge.outcomes:
             edge.outcomes[new] = edge.outcomes.get(new, 0) + edge.outcomes.pop(old)
+        edge.settle()
         return edge
 
     def _unite(self, gone: Place, kept: Place) -> None:

@@ -50,6 +50,7 @@ class Place:
     settled: bool = False  # unnamed, but the text described being there
     tentative: str | None = None  # id of the place that this one may turn out to be
     region: str | None = None  # the caller's hint
+    exits: list[str] = field(default_factory=list)  # action keys the caller said are possible here
     first_seen: float = 0.0
     last_seen: float = 0.0
     visits: int = 0
@@ -62,7 +63,7 @@ class Place:
     def to_json(self) -> dict[str, Any]:
         """Only what differs from a new place."""
         row: dict[str, Any] = {"id": self.id, "name": self.name}
-        for name in ("title", "first", "text", "key", "outside", "tentative", "region"):
+        for name in ("title", "first", "text", "key", "outside", "tentative", "region", "exits"):
             if getattr(self, name):
                 row[name] = getattr(self, name)
         for name in ("dark", "settled"):
@@ -99,6 +100,7 @@ class Place:
             settled=row.get("settled", False),
             tentative=row.get("tentative"),
             region=row.get("region"),
+            exits=list(row.get("exits", ())),
             first_seen=first,
             last_seen=last,
             visits=visits,
@@ -125,20 +127,18 @@ class Edge:
     needs: dict[str, str] = field(default_factory=dict)  # preconditions, e.g. {"has": "brass key"}
     provenance: Provenance = "observed"
 
-    @property
-    def target(self) -> str | None:
-        """Where it mostly leads elsewhere: the commonest outcome but the place itself; the last one decides ties."""
-        best, most = None, 0
-        for place, times in self.outcomes.items():
-            if place != self.source and (times > most or (times == most and place == self.last)):
-                best, most = place, times
-        return best
+    target: str | None = None  # where it mostly leads elsewhere; see `settle`
+    hits: int = 0  # how often it led there
 
-    @property
-    def hits(self) -> int:
-        """How often it led to `target`."""
-        target = self.target
-        return 0 if target is None else self.outcomes[target]
+    def __post_init__(self) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """Set `target` and `hits` after a change: the commonest outcome but the place itself; the last decides ties."""
+        self.target, self.hits = None, 0
+        for place, times in self.outcomes.items():
+            if place != self.source and (times > self.hits or (times == self.hits and place == self.last)):
+                self.target, self.hits = place, times
 
     @property
     def reliability(self) -> float:
@@ -151,6 +151,7 @@ class Edge:
         if destination is not None:
             self.outcomes[destination] = self.outcomes.get(destination, 0) + 1
             self.last = destination
+            self.settle()
         if destination is None or destination == self.source:
             self.last_fail, self.failure = at, failure or self.failure
             return
@@ -182,6 +183,7 @@ class Edge:
         if (other.blocked_until or 0.0) > (self.blocked_until or 0.0):
             self.blocked_until, self.block = other.blocked_until, other.block
         self.needs = other.needs | self.needs
+        self.settle()
 
     def to_json(self) -> dict[str, Any]:
         row: dict[str, Any] = {"outcomes": self.outcomes, "tries": self.tries, "cost": [self.cost, self.least]}
