@@ -10,8 +10,9 @@ In memory only; `SpatialStore` makes what it changes durable, and `Places` is wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from hippo_agent.spatial import actions
 from hippo_agent.spatial.evidence import predicted
 from hippo_agent.spatial.journal import Merge, Step
 from hippo_agent.spatial.manner import Manner, survey
-from hippo_agent.spatial.map import PlaceMap
+from hippo_agent.spatial.map import MAX_EXITS, PlaceMap
 from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.recognition import Band, Decision, Option, Trail, TrailStep, decide, options
 from hippo_agent.spatial.sighting import Sighting, normalise, read, words
@@ -87,11 +88,13 @@ class Atlas:
         ok: bool | None = None,
         cost: float | None = None,
         reward: float = 0.0,
+        exits: Iterable[str] = (),
         at: float = 0.0,
     ) -> Arrival:
         """Take one observation in; see `Places.observe` for the arguments. Raises InvalidInput before any change."""
         text = clean_text(text, what="observation")
         label = None if action is None else actions.action_key(action)
+        offered = [actions.action_key(each) for each in islice(exits, MAX_EXITS)]
         for name, value in (("cost", cost), ("reward", reward), ("at", at)):
             if value is not None and not math.isfinite(value):
                 raise InvalidInput(f"{name} must be a finite number, not {value!r}; leave it out when it is not known")
@@ -127,12 +130,15 @@ class Atlas:
         place = self.map.place(self.trail.current)
         if key is not None and place.key != key:
             self.map.set_key(place.id, key)
+        if offered:
+            self.map.offer(place.id, offered)
         if vector is not None and place.id not in self.exemplars:
             self.exemplars[place.id] = np.asarray(vector, dtype=np.float32)
         if before is None:
             self.trail.start = place.id
         if moved or before is None:
             place.visits += 1
+            self.map.touch(place.id)
         self._remember(
             Step(
                 seq=seq,
@@ -189,7 +195,7 @@ class Atlas:
     def rebuild(self, steps: Iterable[Step] | None = None) -> Atlas:
         """The same journal read again, knowing from the start how this world speaks. Returns a new atlas."""
         journal = list(self.steps if steps is None else steps)
-        fresh = Atlas(keep_steps=self._keep)
+        fresh = Atlas(keep_steps=True)
         fresh.manner = survey(
             (read(step.text, action=step.action, opening=step.action is None), step.action)
             for step in journal
@@ -217,6 +223,62 @@ class Atlas:
         fresh._learning = True
         return fresh
 
+    def folded(self, steps: Iterable[Step], merges: Iterable[Merge]) -> Atlas:
+        """Places and edges derived from the places that the journal records, under other merges than now."""
+        fresh = Atlas(keep_steps=self._keep)
+        fresh.manner, fresh.next_seq, fresh.episode = self.manner, self.next_seq, self.episode
+        fresh._learning = False
+        tail: list[Step] = []
+        for step in steps:
+            fresh._now = step.at
+            sighting = fresh._read(step.text, step.action, step.view) if step.text else Sighting()
+            if step.place not in fresh.map.places:
+                fresh._add_as(step, sighting, self.map)
+            if step.moved and step.origin is not None and step.action is not None and step.origin in fresh.map.places:
+                fresh.map.record(step.origin, step.action, step.place, at=step.at, spoken=step.spoken, cost=step.cost)
+            elif step.action is not None and (actions.direction(step.action) is not None or step.ok is False):
+                fresh._failed(step.place, step.action, step.spoken, sighting)
+            if step.text and step.decision.get("kind") != "ride":
+                fresh.map.note(step.place, sighting, at=step.at)
+            if step.moved or step.action is None:
+                fresh.map.place(step.place).visits += 1
+            tail.append(step)
+        for place in self.map.places.values():
+            if place.id not in fresh.map.places and place.id.startswith("t"):
+                fresh.map.add(place)
+        for merge in merges:
+            if merge.old in fresh.map and merge.new in fresh.map:
+                fresh.map.merge(merge.old, merge.new)
+            fresh.merges.append(merge)
+        fresh._learning = True
+        fresh.steps = tail if self._keep else tail[-64:]
+        current = self.trail.current
+        if current is not None and tail:
+            fresh.trail.current = fresh.map.find(tail[-1].place)
+        fresh.trail.start = self.trail.start
+        fresh.resume(fresh.steps[-64:])
+        return fresh
+
+    def resume(self, steps: Iterable[Step]) -> None:
+        """Fill the trail from the last steps of the running episode."""
+        for step in steps:
+            if step.episode != self.episode:
+                continue
+            sighting = self._peek(step)
+            self.trail.steps.append(
+                TrailStep(
+                    seq=step.seq,
+                    action=step.action,
+                    named=sighting.name is not None,
+                    place=step.place,
+                    said=normalise(step.text[:1000]),
+                )
+            )
+
+    def look_again(self, place: str, step: Step) -> None:
+        """Keep what a stored step shows of a place."""
+        self.map.note(place, self._peek(step), at=step.at)
+
     def place_at(self, seq: int) -> str:
         """Where a step was, read through the merges."""
         low, high = 0, len(self.steps)
@@ -243,6 +305,33 @@ class Atlas:
                 known=frozenset().union(*(place.sentences for place in namesakes)) if namesakes else frozenset(),
             )
         return sighting
+
+    def _peek(self, step: Step) -> Sighting:
+        learning, self._learning = self._learning, False
+        try:
+            return self._read(step.text, step.action, step.view)
+        finally:
+            self._learning = learning
+
+    def _add_as(self, step: Step, sighting: Sighting, known: PlaceMap) -> None:
+        """A place under the id that the journal gave it."""
+        model = known.places.get(known.find(step.place))
+        named = sighting.name is not None and not sighting.dark
+        self.map.add(
+            Place(
+                id=step.place,
+                name=sighting.name or "" if named else model.name if model is not None else "",
+                title=sighting.title or "" if named else model.title if model is not None else "",
+                coordinate=model.coordinate if model is not None else None,
+                key=step.key,
+                outside=model.outside if model is not None else None,
+                thing=model.thing if model is not None else frozenset(),
+                region=model.region if model is not None else None,
+                exits=list(model.exits) if model is not None else [],
+                first_seen=step.at,
+                last_seen=step.at,
+            )
+        )
 
     def _by_key(self, key: str) -> Decision:
         place = self.map.keyed(key)
@@ -294,6 +383,7 @@ class Atlas:
         elif taken.kind == "ride":
             assert here is not None
             self.map.place(here).outside = sighting.outside
+            self.map.touch(here)
         elif taken.kind == "name":
             assert here is not None
             self.map.rename(here, sighting.name or "", sighting.title or "")
@@ -439,5 +529,3 @@ def _note(decision: Decision) -> dict[str, Any]:
             row["rival"]["terms"] = {name: round(value, 2) for name, value in rival.terms.items()}
     return row
 
-
-Clock = Callable[[], float]

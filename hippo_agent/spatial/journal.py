@@ -6,7 +6,6 @@ places, `Atlas.rebuild` from the texts alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -35,10 +34,13 @@ class Step:
     reward: float = 0.0
     at: float = 0.0
     decision: dict[str, Any] = field(default_factory=dict)  # kind, band, terms, runner-up
-    traces: list[str] = field(default_factory=list)  # ids of episodes remembered here
+    verdict: bool | None = None  # the caller's verdict on the episode, at its last step
 
     def to_json(self) -> dict[str, Any]:
-        row = {name: value for name, value in asdict(self).items() if value not in (None, "", [], {}, False, 0.0)}
+        row = {name: value for name, value in asdict(self).items() if value not in (None, "", {}, 0.0) or value is False}
+        for name in ("moved", "view"):
+            if not row[name]:
+                del row[name]
         if self.coordinate is not None:
             row["coordinate"] = [self.coordinate.frame, list(self.coordinate.at)]
         for name in ("seq", "place", "episode"):
@@ -64,7 +66,3 @@ class Merge:
     seq: int  # the step at which it was decided
     reason: str
 
-
-def in_order(steps: Iterable[Step]) -> list[Step]:
-    """Steps by seq."""
-    return sorted(steps, key=lambda step: step.seq)

@@ -32,7 +32,7 @@ class Manner:
     @property
     def verbosity(self) -> float:
         """Estimated probability that a later visit shows the description again."""
-        return (self.full + 0.5) / (self.brief + self.full + 1.0)
+        return (self.full + 0.5) / (self.brief + self.full + 2.0)
 
     def learn(self, sighting: Sighting, *, action: str | None, firsts: Iterable[str], known: frozenset[str]) -> None:
         """Count one arrival by a direction.

@@ -108,7 +108,7 @@ class PlaceMap:
         self.out.setdefault(place.id, {})
         self.into.setdefault(place.id, {})
         self._index(place)
-        self._touch(place.id)
+        self.touch(place.id)
         return place
 
     def rename(self, place: str, name: str, title: str) -> None:
@@ -117,7 +117,7 @@ class PlaceMap:
         self._by_name.get(found.name, {}).pop(found.id, None)
         found.name, found.title = name, title
         self._by_name.setdefault(name, {})[found.id] = None
-        self._touch(found.id)
+        self.touch(found.id)
 
     def note(self, place: str, sighting: Sighting, *, at: float) -> None:
         """Keep what this sighting shows of a place."""
@@ -142,20 +142,20 @@ class PlaceMap:
                 found.sentences.update(sighting.sentences[: max(0, room)])
                 if len(sighting.body) > len(found.text):
                     found.text = sighting.body[:MAX_TEXT].lower()
-        self._touch(found.id)
+        self.touch(found.id)
 
     def locate(self, place: str, coordinate: Coordinate | None) -> None:
         """Where a place lies; kept only when nothing was known in that frame."""
         found = self.place(place)
         if coordinate is not None and (found.coordinate is None or found.coordinate.frame == "steps" != coordinate.frame):
             found.coordinate = coordinate
-            self._touch(found.id)
+            self.touch(found.id)
 
     def offer(self, place: str, exits: Iterable[str]) -> None:
         """Actions (keys) that are said to be possible at a place."""
         found = self.place(place)
         found.exits = list(dict.fromkeys([*found.exits, *exits]))[:MAX_EXITS]
-        self._touch(found.id)
+        self.touch(found.id)
 
     def untried(self, place: str) -> list[str]:
         """Actions that should be possible at a place, by its exits and its description, and were never tried."""
@@ -169,7 +169,7 @@ class PlaceMap:
         found = self.place(place)
         found.key = key
         self._by_key[key] = found.id
-        self._touch(found.id)
+        self.touch(found.id)
 
     def record(
         self,
@@ -189,7 +189,7 @@ class PlaceMap:
         edge.spoken = spoken or edge.spoken
         if target is not None:
             self.into.setdefault(target, {})[edge.source, action] = None
-        self._touch(edge.source, action)
+        self.touch(edge.source, action)
         return edge
 
     def forget_try(self, source: str, action: str, destination: str) -> None:
@@ -208,33 +208,33 @@ class PlaceMap:
             edge.last = edge.target
         if edge.tries <= 0:
             del self.out[edge.source][action]
-        self._touch(edge.source, action)
+        self.touch(edge.source, action)
 
     def put_edge(self, edge: Edge) -> None:
         """An edge as it was stored or imported."""
         self.out.setdefault(edge.source, {})[edge.action] = edge
         for destination in edge.outcomes:
             self.into.setdefault(destination, {})[edge.source, edge.action] = None
-        self._touch(edge.source, edge.action)
+        self.touch(edge.source, edge.action)
 
     def block(self, source: str, action: str, *, until: float, reason: str) -> Edge:
         """The action is not to be used before a time."""
         edge = self._edge(source, action)
         edge.blocked_until, edge.block = until, reason
-        self._touch(edge.source, action)
+        self.touch(edge.source, action)
         return edge
 
     def unblock(self, source: str, action: str) -> Edge:
         edge = self._edge(source, action)
         edge.blocked_until, edge.block = None, ""
-        self._touch(edge.source, action)
+        self.touch(edge.source, action)
         return edge
 
     def require(self, source: str, action: str, needs: dict[str, str]) -> Edge:
         """Set the preconditions of an action; an empty dict takes them away."""
         edge = self._edge(source, action)
         edge.needs = dict(needs)
-        self._touch(edge.source, action)
+        self.touch(edge.source, action)
         return edge
 
     def merge(self, old: str, new: str) -> None:
@@ -256,7 +256,7 @@ class PlaceMap:
                 there.absorb(moved)
             for destination in moved.outcomes:
                 self.into.setdefault(destination, {})[new, edge.action] = None
-            self._touch(new, edge.action)
+            self.touch(new, edge.action)
         for source, action in list(self.into.pop(old, {})):
             leading = self.edge(source, action)
             if leading is not None and old in leading.outcomes:
@@ -264,11 +264,11 @@ class PlaceMap:
                 leading.last = new if leading.last == old else leading.last
                 leading.settle()
                 self.into.setdefault(new, {})[leading.source, action] = None
-                self._touch(leading.source, action)
+                self.touch(leading.source, action)
         self._unite(gone, kept)
         del self.places[old]
-        self._touch(old)
-        self._touch(new)
+        self.touch(old)
+        self.touch(new)
 
     def remove(self, place: str) -> None:
         """Forget a place, the edges at it and all that lead to it."""
@@ -276,7 +276,7 @@ class PlaceMap:
         for edge in list(self.edges(gone.id)):
             for destination in edge.outcomes:
                 self.into.get(destination, {}).pop((gone.id, edge.action), None)
-            self._touch(gone.id, edge.action)
+            self.touch(gone.id, edge.action)
         for source, action in list(self.sources(gone.id)):
             leading = self.edge(source, action)
             if leading is not None and gone.id in leading.outcomes:
@@ -286,13 +286,19 @@ class PlaceMap:
                     leading.last = leading.target
                 if not leading.outcomes:
                     del self.out[source][action]
-                self._touch(source, action)
+                self.touch(source, action)
         self._forget_indexes(gone)
         for table in (self.out, self.into, self.places):
             table.pop(gone.id, None)
         for alias in [alias for alias in self.aliases if self.find(alias) == gone.id]:
             del self.aliases[alias]
-        self._touch(gone.id)
+        self.touch(gone.id)
+
+    def touch(self, place: str, action: str | None = None) -> None:
+        """Tell the watchers that a place, or an edge at it, has changed."""
+        self.version += 1
+        for watcher in self._watchers:
+            watcher(place, action)
 
     # Inside
 
@@ -349,8 +355,3 @@ class PlaceMap:
             self._by_digest.get(digest, {}).pop(place.id, None)
         if place.key is not None and self._by_key.get(place.key) == place.id:
             del self._by_key[place.key]
-
-    def _touch(self, place: str, action: str | None = None) -> None:
-        self.version += 1
-        for watcher in self._watchers:
-            watcher(place, action)

@@ -163,7 +163,11 @@ def _split(text: str, *, moving: bool, opening: bool) -> tuple[str | None, str, 
         if later:
             return _squeeze(later[1]), text[later.end() :].strip("\n"), text[: later.start()]
     lines = text.split("\n")
-    at = _opening_title(lines) if opening else _title(lines)
+    at = _title(lines)
+    if opening:  # a story may come first; a title line that comes first is one
+        after_story = _opening_title(lines)
+        begins = next((number for number, line in enumerate(lines) if line.strip()), None)
+        at = after_story if after_story is not None or at != begins else at
     if at is None:
         return None, "", text
     return _unframed(lines[at]), "\n".join(lines[at + 1 :]).strip("\n"), "\n".join(lines[:at]).strip()

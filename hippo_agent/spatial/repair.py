@@ -1,0 +1,111 @@
+"""Second thoughts about places: tentative ones that prove to be another (loop closure), and ones that prove to be two.
+
+A closure needs sequence support: two aligned passages, or one and the way back; never between places visited within five
+steps of each other (SPTM), never on a name alone. A split needs a contradiction that the predecessor explains: the
+discrete form of what clone-structured graphs learn (CSCG).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hippo_agent.spatial import actions
+from hippo_agent.spatial.journal import Step
+from hippo_agent.spatial.map import PlaceMap
+
+__all__ = ["Split", "closes", "splits"]
+
+_APART = 5  # steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The steps that belong to a new place, split off from another."""
+
+    place: str
+    steps: tuple[int, ...]  # seqs
+    action: str
+    reason: str
+
+
+def closes(places: PlaceMap, tentative: str, *, recent: Sequence[str] = ()) -> str | None:
+    """Whether a tentative place has proved to be its candidate: the reason to merge, or None.
+
+    ``recent``: places of the last steps, newest last. A contradiction ends the candidacy.
+    """
+    place = places.place(tentative)
+    if place.tentative is None or place.tentative not in places:
+        return None
+    candidate = places.find(place.tentative)
+    if candidate == place.id:
+        return None
+    near = [position for position, seen in enumerate(recent) if places.find(seen) in (place.id, candidate)]
+    kinds = {places.find(recent[position]) for position in near}
+    if len(kinds) == 2 and max(near) - min(near) <= _APART:
+        return None
+    aligned, back = 0, 0
+    for edge in places.edges(place.id):
+        mine, theirs = edge.target, places.edge(candidate, edge.action)
+        if mine is None or theirs is None or theirs.target is None:
+            continue
+        if theirs.target != mine:
+            place.tentative = None
+            places.touch(place.id)
+            return None
+        aligned += 1
+        heading = actions.direction(edge.action)
+        opposite = actions.OPPOSITE.get(heading) if heading else None
+        if opposite is not None and places.last(mine, opposite) in (place.id, candidate):
+            back += 1
+    if aligned >= 2 or (aligned == 1 and back == 1):
+        return f"{aligned} aligned passages" + (f", {back} with the way back" if back else "")
+    return None
+
+
+def splits(places: PlaceMap, journal: Sequence[Step]) -> list[Split]:
+    """Places whose contradictions are explained by where one came from.
+
+    A contradiction: one action with two destinations, each seen twice or more. It is split when every predecessor
+    (place and action that led in) always went on to one and the same destination.
+    """
+    ways: dict[tuple[str, str], dict[str, list[tuple[tuple[str, str] | None, list[int]]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    arrived_by: tuple[str, str] | None = None
+    stay: list[int] = []
+    previous: Step | None = None
+    for step in journal:
+        here = places.find(step.place)
+        if previous is None or step.episode != previous.episode:
+            arrived_by, stay, previous = None, [step.seq], step
+            continue
+        origin = places.find(previous.place)
+        if step.moved and step.action is not None:
+            ways[origin, step.action][here].append((arrived_by, stay))
+            arrived_by, stay = (origin, step.action), [step.seq]
+        else:
+            stay.append(step.seq)
+        previous = step
+    found = []
+    for (place, action), destinations in ways.items():
+        edge = places.edge(place, action) if place in places else None
+        if edge is None or edge.needs or edge.blocked_until is not None:
+            continue
+        strong = {target: visits for target, visits in destinations.items() if len(visits) >= 2 and target != place}
+        if len(strong) < 2:
+            continue
+        by_way: dict[tuple[str, str] | None, Counter[str]] = defaultdict(Counter)
+        for target, visits in strong.items():
+            for way, _ in visits:
+                by_way[way][target] += 1
+        if any(len(counts) > 1 for counts in by_way.values()) or None in by_way:
+            continue
+        kept = max(strong, key=lambda target: len(strong[target]))
+        for target, visits in strong.items():
+            if target != kept:
+                seqs = sorted({seq for _, steps in visits for seq in steps})
+                reason = f"{action!r} led to {kept!r} and to {target!r}, depending on where one came from"
+                found.append(Split(place=place, steps=tuple(seqs), action=action, reason=reason))
+    return found

@@ -1,0 +1,337 @@
+"""Worlds on disk: the journal and what is derived from it, in the record's database, one transaction per change.
+
+Works on anything with `read` and `write` transactions over a SQLite connection (see `Connections`); the record's own
+database is one, `PlaceFile` is another that stands alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from hippo_agent.errors import MemoryClosed, StorageError
+from hippo_agent.spatial.journal import Merge, Step
+from hippo_agent.spatial.place import Edge, Place
+from hippo_agent.storage.places import m_places
+from hippo_agent.types import Namespace
+
+__all__ = ["Changes", "Connections", "LinkKind", "PlaceFile", "PlaceLink", "SpatialStore", "Stored"]
+
+LinkKind = Literal["episode", "fact"]
+
+
+class Connections(Protocol):
+    """Transactions over one SQLite database."""
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+    def write(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceLink:
+    """Something remembered at a place."""
+
+    item: str  # trace or fact id
+    kind: LinkKind
+    place: str  # as stored: read it through the aliases
+    seq: int
+    time: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What one operation changed. A value of None deletes."""
+
+    places: dict[str, Place | None] = field(default_factory=dict)
+    edges: dict[tuple[str, str], Edge | None] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    unmerged: list[int] = field(default_factory=list)
+    links: list[PlaceLink] = field(default_factory=list)
+    macros: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A world as it lies on disk."""
+
+    revision: int
+    state: Mapping[str, Any]
+    places: list[Place]
+    edges: list[Edge]
+    merges: list[Merge]
+    macros: dict[str, dict[str, Any]]
+    tail: list[Step]
+
+
+class SpatialStore:
+    """Reads and writes worlds. Creates its tables when they are not there."""
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        with connections.read() as connection:
+            missing = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'place_world'").fetchone() is None
+        if missing:
+            with connections.write() as connection:
+                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'place_world'").fetchone() is None:
+                    m_places(connection)
+
+    def world(self, namespace: Namespace) -> int:
+        """The number of a world; a new one when it was never seen."""
+        name = json.dumps(list(namespace), ensure_ascii=False)
+        with self.connections.read() as connection:
+            found = connection.execute("SELECT id FROM place_world WHERE namespace = ?", (name,)).fetchone()
+        if found is not None:
+            return int(found[0])
+        with self.connections.write() as connection:
+            connection.execute("INSERT OR IGNORE INTO place_world (namespace, state) VALUES (?, '{}')", (name,))
+            row = connection.execute("SELECT id FROM place_world WHERE namespace = ?", (name,)).fetchone()
+            return int(row[0])
+
+    def worlds(self) -> list[Namespace]:
+        """All namespaces that have a map."""
+        with self.connections.read() as connection:
+            rows = connection.execute("SELECT namespace FROM place_world ORDER BY id").fetchall()
+        return [tuple(json.loads(row[0])) for row in rows]
+
+    def revision(self, connection: sqlite3.Connection, world: int) -> int:
+        """Grows with every change of the world, whoever made it."""
+        row = connection.execute("SELECT revision FROM place_world WHERE id = ?", (world,)).fetchone()
+        if row is None:
+            raise StorageError(f"world {world!r} was deleted; open it again")
+        return int(row[0])
+
+    def load(self, connection: sqlite3.Connection, world: int, *, tail: int = 64) -> Stored:
+        """Everything but the journal, of which only the last steps are read."""
+        revision, state = connection.execute(
+            "SELECT revision, state FROM place_world WHERE id = ?", (world,)
+        ).fetchone()
+        return Stored(
+            revision=revision,
+            state=json.loads(state),
+            places=[
+                Place.from_json(json.loads(row[0]))
+                for row in connection.execute("SELECT row FROM place WHERE world = ?", (world,))
+            ],
+            edges=[
+                Edge.from_json(source, action, json.loads(row))
+                for source, action, row in connection.execute(
+                    "SELECT source, action, row FROM place_edge WHERE world = ?", (world,)
+                )
+            ],
+            merges=[
+                Merge(number=number, old=old, new=new, seq=seq, reason=reason)
+                for number, old, new, seq, reason in connection.execute(
+                    "SELECT number, old, new, seq, reason FROM place_merge WHERE world = ? ORDER BY number", (world,)
+                )
+            ],
+            macros={
+                macro: json.loads(row)
+                for macro, row in connection.execute("SELECT id, row FROM place_macro WHERE world = ?", (world,))
+            },
+            tail=list(
+                reversed(
+                    [
+                        _step(row)
+                        for row in connection.execute(
+                            "SELECT seq, episode, place, row FROM place_step WHERE world = ? ORDER BY seq DESC LIMIT ?",
+                            (world, tail),
+                        )
+                    ]
+                )
+            ),
+        )
+
+    def save(
+        self, connection: sqlite3.Connection, world: int, changes: Changes, state: Mapping[str, Any]
+    ) -> int:
+        """Write changes inside a running transaction; returns the new revision."""
+        for place_id, place in changes.places.items():
+            if place is None:
+                connection.execute("DELETE FROM place WHERE world = ? AND id = ?", (world, place_id))
+            else:
+                connection.execute(
+                    "INSERT OR REPLACE INTO place (world, id, row) VALUES (?, ?, ?)",
+                    (world, place_id, _dump(place.to_json())),
+                )
+        for (source, action), edge in changes.edges.items():
+            if edge is None:
+                connection.execute(
+                    "DELETE FROM place_edge WHERE world = ? AND source = ? AND action = ?", (world, source, action)
+                )
+            else:
+                connection.execute(
+                    "INSERT OR REPLACE INTO place_edge (world, source, action, row) VALUES (?, ?, ?, ?)",
+                    (world, source, action, _dump(edge.to_json())),
+                )
+        connection.executemany(
+            "INSERT OR REPLACE INTO place_step (world, seq, episode, place, row) VALUES (?, ?, ?, ?, ?)",
+            [(world, step.seq, step.episode, step.place, _dump(step.to_json())) for step in changes.steps],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO place_merge (world, number, old, new, seq, reason) VALUES (?, ?, ?, ?, ?, ?)",
+            [(world, merge.number, merge.old, merge.new, merge.seq, merge.reason) for merge in changes.merges],
+        )
+        connection.executemany(
+            "DELETE FROM place_merge WHERE world = ? AND number = ?", [(world, number) for number in changes.unmerged]
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO place_link (world, item, kind, place, seq, time) VALUES (?, ?, ?, ?, ?, ?)",
+            [(world, link.item, link.kind, link.place, link.seq, link.time) for link in changes.links],
+        )
+        for macro, row in changes.macros.items():
+            if row is None:
+                connection.execute("DELETE FROM place_macro WHERE world = ? AND id = ?", (world, macro))
+            else:
+                connection.execute(
+                    "INSERT OR REPLACE INTO place_macro (world, id, row) VALUES (?, ?, ?)", (world, macro, _dump(row))
+                )
+        connection.execute(
+            "UPDATE place_world SET revision = revision + 1, state = ? WHERE id = ?", (_dump(state), world)
+        )
+        return self.revision(connection, world)
+
+    def clear_derived(self, connection: sqlite3.Connection, world: int) -> None:
+        """Drop places, edges and merges, to be written anew from the journal."""
+        for table in ("place", "place_edge", "place_merge"):
+            connection.execute(f"DELETE FROM {table} WHERE world = ?", (world,))
+
+    def steps(self, world: int, *, after: int = -1, batch: int = 2000) -> Iterator[Step]:
+        """The journal in order."""
+        while True:
+            with self.connections.read() as connection:
+                rows = connection.execute(
+                    "SELECT seq, episode, place, row FROM place_step WHERE world = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    (world, after, batch),
+                ).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                yield _step(row)
+            after = rows[-1][0]
+
+    def steps_at(self, world: int, places: Sequence[str], *, limit: int = 200) -> list[Step]:
+        """The newest steps at some places (stored ids), newest first."""
+        marks = ", ".join("?" * len(places))
+        with self.connections.read() as connection:
+            rows = connection.execute(
+                f"SELECT seq, episode, place, row FROM place_step WHERE world = ? AND place IN ({marks})"
+                " ORDER BY seq DESC LIMIT ?",
+                (world, *places, limit),
+            ).fetchall()
+        return [_step(row) for row in rows]
+
+    def links_at(self, world: int, places: Sequence[str], *, since: float | None = None) -> list[PlaceLink]:
+        """What is remembered at some places (stored ids), oldest first."""
+        found = []
+        with self.connections.read() as connection:
+            for begin in range(0, len(places), 500):
+                part = places[begin : begin + 500]
+                marks = ", ".join("?" * len(part))
+                rows = connection.execute(
+                    f"SELECT item, kind, place, seq, time FROM place_link WHERE world = ? AND place IN ({marks})"
+                    " AND time >= ? ORDER BY seq",
+                    (world, *part, float("-inf") if since is None else since),
+                )
+                found += [
+                    PlaceLink(item=item, kind=kind, place=place, seq=seq, time=time)
+                    for item, kind, place, seq, time in rows
+                ]
+        return found
+
+    def places_of(self, world: int, item: str) -> list[str]:
+        """Where something was remembered (stored ids), oldest first."""
+        with self.connections.read() as connection:
+            rows = connection.execute(
+                "SELECT place FROM place_link WHERE world = ? AND item = ? ORDER BY seq", (world, item)
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def forget(self, connection: sqlite3.Connection, items: Iterable[str]) -> int:
+        """Inside a running transaction: unlink forgotten items everywhere and blank the steps that only they left.
+
+        Returns how many steps lost their text. Places and passages stay: they were walked all the same.
+        """
+        blanked = 0
+        for item in items:
+            rows = connection.execute("SELECT world, seq FROM place_link WHERE item = ?", (item,)).fetchall()
+            connection.execute("DELETE FROM place_link WHERE item = ?", (item,))
+            for world, seq in rows:
+                found = connection.execute(
+                    "SELECT row FROM place_step WHERE world = ? AND seq = ?", (world, seq)
+                ).fetchone()
+                if found is None:
+                    continue
+                row = json.loads(found[0])
+                if "text" in row:
+                    row["text"] = ""
+                    connection.execute(
+                        "UPDATE place_step SET row = ? WHERE world = ? AND seq = ?", (_dump(row), world, seq)
+                    )
+                    blanked += 1
+        return blanked
+
+
+class PlaceFile:
+    """A database of its own for maps alone, e.g. in tests and bots; `Memory` uses the record's instead."""
+
+    def __init__(self, path: str | Path) -> None:
+        """``path``: a file, created when missing, or ":memory:"."""
+        try:
+            self._connection: sqlite3.Connection | None = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=10.0
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error as error:
+            raise StorageError(f"{str(path)!r} cannot be used: {error}") from error
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._open()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            connection = self._open()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException as error:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise StorageError(f"the map could not be written: {error}; nothing was changed") from error
+                raise
+
+    def close(self) -> None:
+        """Close; a second call does nothing."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise MemoryClosed("the map was closed; open a new one")
+        return self._connection
+
+
+def _step(row: tuple[int, int, str, str]) -> Step:
+    return Step.from_json(row[0], row[1], row[2], json.loads(row[3]))
+
+
+def _dump(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
