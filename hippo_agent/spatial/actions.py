@@ -64,15 +64,12 @@ OPPOSITE: dict[str, str] = {b: a for a, b in reversed(_PAIRS)} | {a: b for a, b 
 _DIRECTIONS = frozenset(_SHIFTS) | frozenset(OPPOSITE)
 _GO = re.compile(r"(?:go|walk|run|climb|head|swim|crawl|fly|move) ")
 _MOTION = frozenset(
-    "enter exit leave climb go follow jump swim board disembark stand sit lie crawl cross walk run ride dive ascend "
+    "enter exit leave climb go follow jump swim board disembark stand sit lie crawl cross walk run ride dive ascend "  # noqa: SIM905
     "descend slide".split()
 )
-_READING = frozenset("read examine x search listen inventory i ask tell show open pull push turn".split())
-_STILL = (
-    frozenset(
-        "look l wait z again g score give say yes no take get drop put wear remove close unlock lock smell".split()
-    )
-    | _READING
+_READING = frozenset("read examine x search listen inventory i ask tell show open pull push turn".split())  # noqa: SIM905
+_HANDLING = frozenset(
+    "look l wait z again g score give say yes no take get drop put wear remove close unlock lock smell".split()  # noqa: SIM905
 )
 _LEAVE = re.compile(
     r"stand(?: up)?|get up|rise|exit|out|leave|(?:get|climb|go|step|jump) (?:out|off|down|up)\b.*|leave .*|stand .*"
@@ -115,13 +112,13 @@ def moves(action: str) -> bool:
 
 
 def looks(action: str) -> str:
-    """"look" (shows the place one is in), "read" (shows other text), "still" (handles things) or "" (could be anything)."""
+    """What else the verb does: "look" shows the place, "read" shows other text, "still" handles things, "" is unknown."""
     verb = _verb(action)
     if verb in ("look", "l"):
         return "look"
     if verb in _READING:
         return "read"
-    return "still" if verb in _STILL else ""
+    return "still" if verb in _HANDLING else ""
 
 
 def leaves(action: str) -> bool:

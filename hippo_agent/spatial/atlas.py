@@ -28,7 +28,7 @@ from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.recognition import Band, Decision, Option, Trail, TrailStep, decide, options
 from hippo_agent.spatial.sighting import Sighting, normalise, read, words
 
-__all__ = ["Arrival", "Atlas", "MAX_STEP_TEXT"]
+__all__ = ["MAX_STEP_TEXT", "Arrival", "Atlas"]
 
 MAX_STEP_TEXT = 8_000  # characters of an observation that the journal keeps
 _ORIGIN = Coordinate(at=(0.0, 0.0, 0.0))
@@ -169,7 +169,9 @@ class Atlas:
             band=decision.band,
             lead=decision.lead,
             expected=None if expected is None or expected not in self.map else self.map.find(expected),
-            surprise=sure if expected is not None and expected in self.map and self.map.find(expected) != place.id else 0.0,
+            surprise=sure
+            if expected is not None and expected in self.map and self.map.find(expected) != place.id
+            else 0.0,
             novelty=1.0 / max(1, place.visits),
             step=seq,
             terms=dict(decision.taken.terms),
@@ -528,4 +530,3 @@ def _note(decision: Decision) -> dict[str, Any]:
         if rival.terms:
             row["rival"]["terms"] = {name: round(value, 2) for name, value in rival.terms.items()}
     return row
-

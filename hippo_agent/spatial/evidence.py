@@ -145,9 +145,7 @@ def way(
     distance = expected.distance(place.coordinate) if expected is not None else None
     if distance is not None:
         terms["position"] = (
-            weights["position"]
-            if distance == 0
-            else max(weights["position_most"], weights["position_step"] * distance)
+            weights["position"] if distance == 0 else max(weights["position_most"], weights["position_step"] * distance)
         )
     if back and place.text and not terms.keys() & {"back", "back_not"}:
         mentioned = re.search(rf"\b{back}", place.text) is not None

@@ -83,9 +83,11 @@ class Execution:
         step = self._steps[self._at]
         self._taken[step.place, step.action] += 1
         if step.place and self._taken[step.place, step.action] > _REPEATS:
-            return self._stop(f"{step.action!r} was tried {_REPEATS} times at the same place")
+            self._stop(f"{step.action!r} was tried {_REPEATS} times at the same place")
+            return None
         if self.actions_given >= self._budget:
-            return self._stop(f"took {self.actions_given} steps, twice what was expected")
+            self._stop(f"took {self.actions_given} steps, twice what was expected")
+            return None
         self.actions_given += 1
         return step.action
 

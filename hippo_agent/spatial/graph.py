@@ -82,7 +82,12 @@ class ArcTable:
         """
         key = (objective, have, guess)
         kept = self._views.get(key)
-        if kept is not None and kept.state == self._state and kept.made <= now < kept.expires and self._config.half_life is None:
+        if (
+            kept is not None
+            and kept.state == self._state
+            and kept.made <= now < kept.expires
+            and self._config.half_life is None
+        ):
             return kept
         self._build()
         numbers = self._numbers[: self._size]
@@ -104,9 +109,7 @@ class ArcTable:
         weights = np.where(shut, np.inf, weights)
         pending = until[(until > now) & np.isfinite(until)]
         size = len(self.ids)
-        graph = csr_array(
-            (weights[self._order], self._columns, self._starts), shape=(size, size), copy=False
-        )
+        graph = csr_array((weights[self._order], self._columns, self._starts), shape=(size, size), copy=False)
         if guess:
             graph = self._with_guesses(graph, objective)
         self._views = {name: view for name, view in self._views.items() if view.state == self._state}

@@ -37,7 +37,9 @@ class Step:
     verdict: bool | None = None  # the caller's verdict on the episode, at its last step
 
     def to_json(self) -> dict[str, Any]:
-        row = {name: value for name, value in asdict(self).items() if value not in (None, "", {}, 0.0) or value is False}
+        row = {
+            name: value for name, value in asdict(self).items() if value not in (None, "", {}, 0.0) or value is False
+        }
         for name in ("moved", "view"):
             if not row[name]:
                 del row[name]
@@ -65,4 +67,3 @@ class Merge:
     new: str
     seq: int  # the step at which it was decided
     reason: str
-

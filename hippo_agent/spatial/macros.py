@@ -13,17 +13,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from hippo_agent.errors import ConfigError, InvalidInput
 from hippo_agent.spatial import actions
+
+Symbol = tuple[str, ...]
+Pair = tuple[Symbol, Symbol]
 
 __all__ = ["Act", "Macro", "MacroConfig", "Trajectory", "distil", "suggest", "template", "without_loops"]
 
 Status = Literal["active", "quarantined", "dropped"]
 
 _SLOT = "*"
-_LINKS = frozenset("in on into onto to with from at under behind through about the a an".split())
+_LINKS = frozenset("in on into onto to with from at under behind through about the a an".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +186,7 @@ def without_loops(acts: Sequence[Act]) -> list[Act]:
         if not act.after:
             continue
         for at in range(len(kept) - 1, -1, -1):
-            if not kept[at].place or kept[at].place == kept[at].after and at < len(kept) - 1:
+            if not kept[at].place or (kept[at].place == kept[at].after and at < len(kept) - 1):
                 break
             if kept[at].place == act.after and act.place != act.after:
                 del kept[at:]
@@ -248,18 +252,18 @@ def suggest(
     return [pair for pair in scored if pair[1] > 0][:k]
 
 
-def _merge_pairs(shapes: Sequence[Sequence[str]], config: MacroConfig) -> tuple[list[tuple[str, ...]], dict[tuple[str, ...], float]]:
+def _merge_pairs(shapes: Sequence[Sequence[str]], config: MacroConfig) -> tuple[list[Symbol], dict[Symbol, float]]:
     """Byte-pair merges while each shortens the description; the sequences made, and the bits each saved."""
-    texts = [[(symbol,) for symbol in shape] for shape in shapes]
-    made: list[tuple[str, ...]] = []
-    gains: dict[tuple[str, ...], float] = {}
+    texts: list[list[Symbol]] = [[(symbol,) for symbol in shape] for shape in shapes]
+    made: list[Symbol] = []
+    gains: dict[Symbol, float] = {}
     length = _bits(texts, made)
-    refused: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+    refused: set[Pair] = set()
     while len(made) < 4 * config.most:
-        pairs: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
-        owners: dict[tuple[tuple[str, ...], tuple[str, ...]], set[int]] = defaultdict(set)
+        pairs: Counter[Pair] = Counter()
+        owners: dict[Pair, set[int]] = defaultdict(set)
         for number, text in enumerate(texts):
-            for pair in zip(text, text[1:], strict=False):
+            for pair in pairwise(text):
                 pairs[pair] += 1
                 owners[pair].add(number)
         choice = None
@@ -282,8 +286,8 @@ def _merge_pairs(shapes: Sequence[Sequence[str]], config: MacroConfig) -> tuple[
     return [sequence for sequence in made if len(sequence) >= config.shortest], gains
 
 
-def _joined(text: list[tuple[str, ...]], pair: tuple[tuple[str, ...], tuple[str, ...]]) -> list[tuple[str, ...]]:
-    result: list[tuple[str, ...]] = []
+def _joined(text: list[Symbol], pair: Pair) -> list[Symbol]:
+    result: list[Symbol] = []
     at = 0
     while at < len(text):
         if at + 1 < len(text) and (text[at], text[at + 1]) == pair:
@@ -295,7 +299,7 @@ def _joined(text: list[tuple[str, ...]], pair: tuple[tuple[str, ...], tuple[str,
     return result
 
 
-def _bits(texts: Sequence[Sequence[tuple[str, ...]]], rules: Sequence[tuple[str, ...]]) -> float:
+def _bits(texts: Sequence[Sequence[Symbol]], rules: Sequence[Symbol]) -> float:
     """Two-part description length: the texts under their symbol frequencies, and two symbols for each rule."""
     counts = Counter(symbol for text in texts for symbol in text)
     total = sum(counts.values())
@@ -307,7 +311,7 @@ def _macro(
     sequence: tuple[str, ...],
     occurrences: Sequence[Sequence[Act]],
     support: Sequence[str],
-    gains: Mapping[tuple[str, ...], float],
+    gains: Mapping[Symbol, float],
 ) -> Macro:
     arguments = [[template(act.action)[1] for act in acts] for acts in occurrences]
     slots: dict[tuple[str, ...], int] = {}  # values over the occurrences -> parameter number
@@ -316,17 +320,13 @@ def _macro(
         step, place_in_step = shape, 0
         while _SLOT in step.split():
             values = tuple(found[position][place_in_step] for found in arguments)
-            if len(set(values)) == 1:
-                text = values[0]
-            else:
-                text = f"{{{slots.setdefault(values, len(slots) + 1)}}}"
+            agreed = len(set(values)) == 1
+            text = values[0] if agreed else f"{{{slots.setdefault(values, len(slots) + 1)}}}"
             words_of_step = step.split()
             words_of_step[words_of_step.index(_SLOT)] = text
             step, place_in_step = " ".join(words_of_step), place_in_step + 1
         steps.append(step)
-    after = tuple(
-        frozenset(acts[position].after for acts in occurrences) for position in range(len(sequence))
-    )
+    after = tuple(frozenset(acts[position].after for acts in occurrences) for position in range(len(sequence)))
     starts = frozenset(acts[0].place for acts in occurrences)
     digest = hashlib.blake2b("\n".join(steps).encode(), digest_size=5).hexdigest()
     return Macro(

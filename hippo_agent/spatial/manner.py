@@ -37,7 +37,7 @@ class Manner:
     def learn(self, sighting: Sighting, *, action: str | None, firsts: Iterable[str], known: frozenset[str]) -> None:
         """Count one arrival by a direction.
 
-        ``firsts``: the first sentences of the descriptions seen under this title; ``known``: all sentences seen under it.
+        ``firsts``: first sentences of the descriptions seen under this title; ``known``: all sentences seen under it.
         """
         if sighting.title is None or action is None or actions.direction(action) is None:
             return

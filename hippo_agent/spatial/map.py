@@ -147,7 +147,9 @@ class PlaceMap:
     def locate(self, place: str, coordinate: Coordinate | None) -> None:
         """Where a place lies; kept only when nothing was known in that frame."""
         found = self.place(place)
-        if coordinate is not None and (found.coordinate is None or found.coordinate.frame == "steps" != coordinate.frame):
+        if coordinate is not None and (
+            found.coordinate is None or found.coordinate.frame == "steps" != coordinate.frame
+        ):
             found.coordinate = coordinate
             self.touch(found.id)
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,11 @@ from hippo_agent.intake import clean_label, clean_namespace
 from hippo_agent.spatial import recall, repair
 from hippo_agent.spatial.actions import action_key
 from hippo_agent.spatial.atlas import Arrival, Atlas
-from hippo_agent.spatial.execution import Execution
-from hippo_agent.spatial.journal import Step
+from hippo_agent.spatial.execution import Execution, Pace
+from hippo_agent.spatial.journal import Merge, Step
 from hippo_agent.spatial.macros import Act, Macro, MacroConfig, Trajectory, distil, suggest
 from hippo_agent.spatial.manner import Manner
+from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.plan import Plan, Planner
 from hippo_agent.spatial.sighting import normalise
@@ -40,7 +42,9 @@ __all__ = ["Places"]
 
 logger = logging.getLogger(__name__)
 
-_SECOND_LOOKS = frozenset(16 * 2**power for power in range(7))  # steps after which the journal is read again: 16 ... 1024
+_SECOND_LOOKS = frozenset(
+    16 * 2**power for power in range(7)
+)  # steps after which the journal is read again: 16 ... 1024
 
 
 class Places:
@@ -68,6 +72,10 @@ class Places:
         self._dirty_edges: set[tuple[str, str]] = set()
         self._execution: Execution | None = None
         self._running: str | None = None  # macro being run
+        self._revision = -1
+        self._stored_edges: dict[tuple[str, str], None] = {}
+        self._macros: dict[str, Macro] = {}
+        self._open_connection: sqlite3.Connection | None = None
         self._load()
 
     # Observing
@@ -235,7 +243,7 @@ class Places:
             return None if self._execution is None else self._execution.next_action()
 
     def report_step(self, *, ok: bool | None = None, note: str = "") -> str:
-        """Tell how the step went, after observing: "running", "done" or "failed" (the reason is in `follow`'s object)."""
+        """Tell how the step went, after observing: "running", "done" or "failed" (its `Execution` has the reason)."""
         with self._lock:
             if self._execution is None:
                 raise InvalidInput("nothing is being followed; call follow(plan) or run_macro(id) first")
@@ -381,13 +389,12 @@ class Places:
         wanted = list(items)
         with self._lock:
             homes = {place for item in wanted for place in self.places_of(item)}
-            with self._changing() as changes:
+            with self._changing():
                 blanked = self._store.forget(self._connection(), wanted)
                 for step in self._atlas.steps:
                     step.text = step.text if step.place not in homes else ""
                 for place in homes:
                     self._relook(place)
-                del changes
             return blanked
 
     def consolidate(self, *, progress: Callable[[str], None] | None = None) -> dict[str, int]:
@@ -402,7 +409,13 @@ class Places:
             if progress is not None:
                 progress("looking for macros")
             found = self._distil(changes)
-            return {"places_before": before, "places": len(self._atlas.map), "closed": closed, "split": divided, "macros": found}
+            return {
+                "places_before": before,
+                "places": len(self._atlas.map),
+                "closed": closed,
+                "split": divided,
+                "macros": found,
+            }
 
     # Macros
 
@@ -420,8 +433,6 @@ class Places:
 
     def run_macro(self, macro: str, values: Sequence[str] = ()) -> Execution:
         """Begin a macro; `next_step` and `report_step` go on with it. Raises InvalidInput for one not active."""
-        from hippo_agent.spatial.execution import Pace
-
         with self._lock:
             found = self._macros.get(macro)
             if found is None:
@@ -432,7 +443,9 @@ class Places:
             after = found.after or (frozenset(),) * len(actions)
             here = self._atlas.trail.current or ""
             starts = [here if number == 0 else "" for number in range(len(actions))]
-            paces = [Pace(action, start, expected) for action, start, expected in zip(actions, starts, after, strict=True)]
+            paces = [
+                Pace(action, start, expected) for action, start, expected in zip(actions, starts, after, strict=True)
+            ]
             self._execution = Execution(paces, **self._walk_options())
             self._running = macro
             return self._execution
@@ -440,7 +453,7 @@ class Places:
     # Inside
 
     @property
-    def map(self) -> Any:
+    def map(self) -> PlaceMap:
         """The `PlaceMap` behind it, for reading: pictures, export, tests."""
         return self._atlas.map
 
@@ -464,9 +477,7 @@ class Places:
                     changes = Changes()
                     merges = len(self._atlas.merges)
                     yield changes
-                    changes.merges += [
-                        merge for merge in self._atlas.merges[merges:] if merge not in changes.merges
-                    ]
+                    changes.merges += [merge for merge in self._atlas.merges[merges:] if merge not in changes.merges]
                     self._collect(changes)
                     self._revision = self._store.save(connection, self._world, changes, self._state())
             except BaseException:
@@ -475,9 +486,7 @@ class Places:
             finally:
                 self._open_connection = None
 
-    _open_connection: Any = None
-
-    def _connection(self) -> Any:
+    def _connection(self) -> sqlite3.Connection:
         assert self._open_connection is not None
         return self._open_connection
 
@@ -499,7 +508,7 @@ class Places:
         self._dirty_places.clear()
         self._dirty_edges.clear()
 
-    def _load(self, connection: Any = None) -> None:
+    def _load(self, connection: sqlite3.Connection | None = None) -> None:
         if connection is None:
             with self._store.connections.read() as reading:
                 self._load(reading)
@@ -526,7 +535,7 @@ class Places:
         self._latest = max(self._latest, state.get("now", 0.0))
         self._macros = {macro: Macro.from_json(macro, row) for macro, row in stored.macros.items()}
         self._revision = stored.revision
-        self._stored_edges: dict[tuple[str, str], None] = {(edge.source, edge.action): None for edge in stored.edges}
+        self._stored_edges = {(edge.source, edge.action): None for edge in stored.edges}
         self._take(atlas)
 
     def _take(self, atlas: Atlas) -> None:
@@ -601,8 +610,6 @@ class Places:
         return PlaceLink(item=item, kind=kind, place=place, seq=max(0, seq), time=self._now())
 
     def _renamed(self, arrival: Arrival, place: Place) -> Arrival:
-        from dataclasses import replace
-
         return replace(arrival, place=place.id, label=place.label)
 
     def _failures(self, near: Mapping[str, float]) -> tuple[recall.Failure, ...]:
@@ -690,13 +697,15 @@ class Places:
         changes.unmerged += [merge.number for merge in old.merges]
         offset = max((merge.number for merge in old.merges), default=0)
         fresh.merges = [
-            type(merge)(number=merge.number + offset, old=merge.old, new=merge.new, seq=merge.seq, reason=merge.reason)
+            Merge(number=merge.number + offset, old=merge.old, new=merge.new, seq=merge.seq, reason=merge.reason)
             for merge in fresh.merges
         ]
         changes.merges = list(fresh.merges)
         links = self._store.links_at(self._world, list({*moved, *old.map.aliases}))
         changes.links += [
-            PlaceLink(item=link.item, kind=link.kind, place=moved[old.map.find(link.place)], seq=link.seq, time=link.time)
+            PlaceLink(
+                item=link.item, kind=link.kind, place=moved[old.map.find(link.place)], seq=link.seq, time=link.time
+            )
             for link in [*links, *changes.links]
             if old.map.find(link.place) in moved
         ]
@@ -708,9 +717,7 @@ class Places:
         self._take(fresh)
         self._dirty_places.update(gone[0], fresh.map.places)
         self._dirty_edges.update(gone[1], ((edge.source, edge.action) for edge in fresh.map.all_edges()))
-        self._macros = {
-            name: _moved_macro(macro, moved) for name, macro in self._macros.items()
-        }
+        self._macros = {name: _moved_macro(macro, moved) for name, macro in self._macros.items()}
         changes.macros.update({name: macro.to_json() for name, macro in self._macros.items()})
 
     def _carry(self, old: Atlas, fresh: Atlas, moved: Mapping[str, str]) -> None:
@@ -727,7 +734,7 @@ class Places:
                 made = fresh.map.record(source, edge.action, target, at=edge.last_ok or 0.0, spoken=edge.spoken)
                 made.provenance = edge.provenance
 
-    def _fold(self, merges: list[Any], *, journal: list[Step] | None = None) -> None:
+    def _fold(self, merges: list[Merge], *, journal: list[Step] | None = None) -> None:
         """Derive places and edges anew from the journal's recorded places, under these merges."""
         old = self._atlas
         steps = journal if journal is not None else list(self._store.steps(self._world))
@@ -794,8 +801,6 @@ class Places:
 
 
 def _moved_macro(macro: Macro, moved: Mapping[str, str]) -> Macro:
-    from dataclasses import replace
-
     return replace(
         macro,
         starts=frozenset(moved.get(place, place) for place in macro.starts),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
 from hippo_agent.errors import InvalidInput
-from hippo_agent.spatial import actions
 from hippo_agent.spatial.graph import ArcTable, View, guessed, met
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Edge
@@ -116,24 +115,23 @@ class Planner:
         if math.isnan(now):
             raise InvalidInput("now is not a number; pass a time in seconds")
         goals = (goal,) if isinstance(goal, str) else tuple(goal)
-        base = {"start": start, "objective": wanted, "map_version": self._map.version}
+        base = Plan(found=False, start=start, goal=None, objective=wanted, map_version=self._map.version)
         missing = [place for place in (start, *goals) if place not in self._map]
         if missing or not goals:
             reason = f"unknown place {missing[0]!r}" if missing else "no goal was given"
-            return Plan(found=False, goal=None, reason=reason, **base)
+            return replace(base, reason=reason)
         start = self._map.find(start)
         targets = tuple(sorted({self._map.find(place) for place in goals}))
         if start in targets:
-            return Plan(found=True, goal=start, weight=0.0, **base)
+            return replace(base, found=True, goal=start, weight=0.0)
         held = None if have is None else frozenset(f"{name}: {value}" for name, value in have.items())
         tree = self._tree(targets, wanted, now, held, guess)
         node = self._arcs.index[start]
         if not math.isfinite(tree.distance[node]):
             return self._no_route(start, targets, wanted, now, held, guess, base)
         steps = self._walk(node, tree, wanted, now, held, guess)
-        return Plan(
-            found=True, goal=steps[-1].expected, steps=tuple(steps), weight=float(tree.distance[node]), **base
-        )
+        weight = float(tree.distance[node])
+        return replace(base, found=True, goal=steps[-1].expected, steps=tuple(steps), weight=weight)
 
     def distances(self, start: str, *, limit: float = math.inf, now: float = 0.0) -> dict[str, float]:
         """Places within so many steps, by walked edges, with their distance; nearest first. Costs what it visits."""
@@ -204,7 +202,7 @@ class Planner:
         """The lightest action from one place to the next."""
         best: tuple[float, PlanStep] | None = None
         for edge in self._map.out[place].values():
-            if edge.target != target or edge.blocked_until is not None and edge.blocked(now):
+            if edge.target != target or (edge.blocked_until is not None and edge.blocked(now)):
                 continue
             if held is not None and edge.needs and not met(edge, held):
                 continue
@@ -233,7 +231,7 @@ class Planner:
         now: float,
         held: frozenset[str] | None,
         guess: bool,
-        base: dict[str, Any],
+        base: Plan,
     ) -> Plan:
         """Why there is no route: would one without blocks and needs exist?"""
         open_tree = self._tree(targets, objective, math.inf, None, guess)
@@ -253,8 +251,4 @@ class Planner:
                     reason = f"needs {lacking}: {where}"
                     break
         nearest = self.frontier(start, now=now, limit=1)
-        return Plan(
-            found=False, goal=None, reason=reason, frontier=nearest[0][0] if nearest else None, **base
-        )
-
-
+        return replace(base, reason=reason, frontier=nearest[0][0] if nearest else None)

@@ -18,7 +18,7 @@ from hippo_agent.spatial import actions
 from hippo_agent.spatial.evidence import WEIGHTS, Terms, candidates, looks, predicted, way
 from hippo_agent.spatial.manner import Manner
 from hippo_agent.spatial.map import PlaceMap
-from hippo_agent.spatial.place import Coordinate
+from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.sighting import Sighting, normalise
 
 __all__ = ["Band", "Decision", "Kind", "Option", "Trail", "TrailStep", "decide", "options"]
@@ -246,9 +246,7 @@ class _Scene:
             return [*found, Option(kind="to", place=known, score=went + 3.0, terms={"known": 3.0})]
         opposite = actions.OPPOSITE.get(heading)
         ways = list(places.sources(here.id))[:64]
-        back = {
-            source: None for source, step in ways if step == opposite and places.last(source, step) == here.id
-        }
+        back = {source: None for source, step in ways if step == opposite and places.last(source, step) == here.id}
         if actions.leaves(action) and not back:
             if here.outside is not None and here.outside in places:
                 back = {places.find(here.outside): None}
@@ -294,9 +292,7 @@ class _Scene:
         for place in candidates(self.places, self.sighting, origin=None, action=None):
             if place != self._here.id:
                 terms = self._looks(place)
-                found.append(
-                    Option(kind="moved", place=place, score=sum(terms.values()), terms=terms, since=since)
-                )
+                found.append(Option(kind="moved", place=place, score=sum(terms.values()), terms=terms, since=since))
         found.append(Option(kind="moved", score=-1.0, since=since))
         return found
 
@@ -336,7 +332,7 @@ class _Scene:
         return self.places.place(outside).name if outside in self.places else None
 
     @property
-    def _here(self):  # type: ignore[no-untyped-def]
+    def _here(self) -> Place:
         assert self.trail.current is not None
         return self.places.place(self.trail.current)
 

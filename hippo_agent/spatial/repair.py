@@ -1,8 +1,8 @@
-"""Second thoughts about places: tentative ones that prove to be another (loop closure), and ones that prove to be two.
+"""Second thoughts: tentative places that prove to be another one (loop closure), and places that prove to be two.
 
-A closure needs sequence support: two aligned passages, or one and the way back; never between places visited within five
-steps of each other (SPTM), never on a name alone. A split needs a contradiction that the predecessor explains: the
-discrete form of what clone-structured graphs learn (CSCG).
+A closure needs sequence support: two aligned passages, or one and the way back; never between places visited within
+five steps of each other (SPTM), never on a name alone. A split needs a contradiction that the predecessor explains:
+the discrete form of what clone-structured graphs learn (CSCG).
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ _SETTLED = re.compile(
     r"\W*(?:you are|you're|i am|i'm|we are) (?:now )?(?:\w+ing|in|on|at|inside|under)\b", re.IGNORECASE
 )
 _RETURNED = re.compile(r"\bback (?:where|in|at|to|on|inside)\b|(?:wound|wind|end|ended) up back", re.IGNORECASE)
-_SMALL = frozenset("a an the of in on at to by for and or with from into under near s your my".split())
+_SMALL = frozenset("a an the of in on at to by for and or with from into under near s your my".split())  # noqa: SIM905
 
 
 def normalise(text: str) -> str:
@@ -107,9 +107,8 @@ def read(text: str, *, action: str | None = None, opening: bool = False) -> Sigh
     text = text[:MAX_READ].replace("\r", "")
     moving = action is not None and actions.moves(action)
     title, body, lead = _split(text, moving=moving, opening=opening)
-    sighting = Sighting(
-        lead=text, text=text, digest=digest, dark=_DARK.search(text) is not None, **_gestures(text, text[:160])
-    )
+    plain = Sighting(lead=text, text=text, digest=digest, dark=_DARK.search(text) is not None)
+    sighting = _gestures(plain, text, text[:160])
     if title is None:
         return sighting
     name = normalise(title)
@@ -117,7 +116,7 @@ def read(text: str, *, action: str | None = None, opening: bool = False) -> Sigh
         return sighting
     posture = _POSTURE.fullmatch(title)
     outside = normalise(posture[1]) if posture else ""
-    return replace(
+    titled = replace(
         sighting,
         title=title,
         name=name,
@@ -127,8 +126,8 @@ def read(text: str, *, action: str | None = None, opening: bool = False) -> Sigh
         sentences=tuple(_sentences(body)),
         lead=lead,
         dark=sighting.dark or name in _DARK_NAMES,
-        **_gestures(lead, lead),
     )
+    return _gestures(titled, lead, lead)
 
 
 def style_of(title: str) -> Style:
@@ -144,13 +143,14 @@ def style_of(title: str) -> Style:
     return "title" if upper >= 0.6 * len(telling) else "sentence"
 
 
-def _gestures(said: str, refusal: str) -> dict[str, bool]:
-    return {
-        "refused": _REFUSED.search(refusal) is not None,
-        "moved": _MOVED.match(said) is not None,
-        "settled": _SETTLED.match(said) is not None,
-        "returned": _RETURNED.search(said[:400]) is not None,
-    }
+def _gestures(sighting: Sighting, said: str, refusal: str) -> Sighting:
+    return replace(
+        sighting,
+        refused=_REFUSED.search(refusal) is not None,
+        moved=_MOVED.match(said) is not None,
+        settled=_SETTLED.match(said) is not None,
+        returned=_RETURNED.search(said[:400]) is not None,
+    )
 
 
 def _split(text: str, *, moving: bool, opening: bool) -> tuple[str | None, str, str]:

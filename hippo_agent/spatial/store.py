@@ -150,9 +150,7 @@ class SpatialStore:
             ),
         )
 
-    def save(
-        self, connection: sqlite3.Connection, world: int, changes: Changes, state: Mapping[str, Any]
-    ) -> int:
+    def save(self, connection: sqlite3.Connection, world: int, changes: Changes, state: Mapping[str, Any]) -> int:
         """Write changes inside a running transaction; returns the new revision."""
         for place_id, place in changes.places.items():
             if place is None:

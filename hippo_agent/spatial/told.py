@@ -1,4 +1,4 @@
-"""Relations between places that a text states: "The kitchen is north of the hall", "The lab is to the left of the lift".
+"""Relations between places that a text states: "The kitchen is north of the hall", "The lab is left of the lift".
 
 A stated relation gives two edges, there and back, with provenance "told": nobody walked them yet.
 """

@@ -52,7 +52,7 @@ def probability(edge: Edge, *, now: float, half_life: float | None) -> float:
     if half_life is None:
         return known
     last = max(edge.last_ok or 0.0, edge.last_fail or 0.0)
-    return 0.5 + (known - 0.5) * 0.5 ** (max(0.0, now - last) / half_life)
+    return 0.5 + (known - 0.5) * math.pow(0.5, max(0.0, now - last) / half_life)
 
 
 def weight(cost: float, chance: float, objective: Objective) -> float:

@@ -1,7 +1,8 @@
 """Tables of the spatial store: the journal of steps, and what is derived from it. Part of the record's schema.
 
-``place_step`` is the truth; ``place``, ``place_edge``, ``place_merge`` and ``place_macro`` can be derived from it, but blocks,
-preconditions, names and merges that were told are kept in their rows. Rows are JSON objects; a world is a namespace.
+``place_step`` is the truth; ``place``, ``place_edge``, ``place_merge`` and ``place_macro`` can be derived from it, but
+blocks, preconditions, names and merges that were told are kept in their rows. Rows are JSON objects; a world is a
+namespace.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from hippo_agent.errors import DataError
 from hippo_agent.spatial import told
+from hippo_agent.spatial.actions import OPPOSITE
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.sighting import normalise
-from hippo_agent.spatial.actions import OPPOSITE
 
 __all__ = ["BabiOutcome", "Story", "answer", "run", "stories"]
 

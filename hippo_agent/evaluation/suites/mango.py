@@ -4,10 +4,10 @@ Format: MANGO (Ding et al. 2024, arXiv 2403.19913), one folder per game with ``w
 ``all_pairs.jsonl``. Rules:
 
 - the mapper sees actions and answers, never labels; every labelled arrival counts, named in the text or not;
-- only the first ``steps`` steps are mapped (70: the part that MANGO's maps describe; what lies behind is not in the true
-  map, so a real shortcut found later would count as wrong);
-- a question is answerable when a directed route over edges that were walked exists; our actions are executed on the true
-  edges, and an action may have several true destinations.
+- only the first ``steps`` steps are mapped (70: the part that MANGO's maps describe; what lies behind is not in the
+  true map, so a real shortcut found later would count as wrong);
+- a question is answerable when a directed route over edges that were walked exists; our actions are executed on the
+  true edges, and an action may have several true destinations.
 
 Merge precision and recall are over all pairs of labelled arrivals; success is counted over questions and per game.
 """
