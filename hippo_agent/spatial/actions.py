@@ -112,7 +112,7 @@ def moves(action: str) -> bool:
 
 
 def looks(action: str) -> str:
-    """What else the verb does: "look" shows the place, "read" shows other text, "still" handles things, "" is unknown."""
+    """What else the verb does: "look" shows the place, "read" other text, "still" handles things, "" is unknown."""
     verb = _verb(action)
     if verb in ("look", "l"):
         return "look"
