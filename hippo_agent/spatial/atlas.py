@@ -107,8 +107,9 @@ class Atlas:
         seq = self.next_seq
         self.next_seq += 1
         before = self.trail.current
-        expected = None if before is None or label is None else self.map.last(before, label)
-        sure = 0.0 if before is None or label is None or expected is None else self._reliability(before, label)
+        usual = None if before is None or label is None else self.map.edge(before, label)
+        expected = None if usual is None else usual.target
+        sure = 0.0 if usual is None or expected is None else usual.reliability
         if key is not None:
             decision = self._by_key(key)
         else:
@@ -125,6 +126,7 @@ class Atlas:
             )
             decision = decide(found)
         known = len(self.map)
+        self._learn(decision, sighting, label)
         moved = self._apply(decision, sighting, label, action or "", seq=seq, cost=cost, ok=ok, coordinate=coordinate)
         assert self.trail.current is not None
         place = self.map.place(self.trail.current)
@@ -229,7 +231,6 @@ class Atlas:
         """Places and edges derived from the places that the journal records, under other merges than now."""
         fresh = Atlas(keep_steps=self._keep)
         fresh.manner, fresh.next_seq, fresh.episode = self.manner, self.next_seq, self.episode
-        fresh._learning = False
         tail: list[Step] = []
         for step in steps:
             fresh._now = step.at
@@ -252,7 +253,6 @@ class Atlas:
             if merge.old in fresh.map and merge.new in fresh.map:
                 fresh.map.merge(merge.old, merge.new)
             fresh.merges.append(merge)
-        fresh._learning = True
         fresh.steps = tail if self._keep else tail[-64:]
         current = self.trail.current
         if current is not None and tail:
@@ -266,7 +266,7 @@ class Atlas:
         for step in steps:
             if step.episode != self.episode:
                 continue
-            sighting = self._peek(step)
+            sighting = self._read(step.text, step.action, step.view)
             self.trail.steps.append(
                 TrailStep(
                     seq=step.seq,
@@ -279,7 +279,7 @@ class Atlas:
 
     def look_again(self, place: str, step: Step) -> None:
         """Keep what a stored step shows of a place."""
-        self.map.note(place, self._peek(step), at=step.at)
+        self.map.note(place, self._read(step.text, step.action, step.view), at=step.at)
 
     def place_at(self, seq: int) -> str:
         """Where a step was, read through the merges."""
@@ -297,23 +297,22 @@ class Atlas:
         sighting = read(text, action=action, opening=action is None)
         if view:
             return sighting if sighting.title is not None and sighting.body else sighting.untitled()
-        sighting = self.manner.plain(sighting, action=action, places=self.map)
-        if self._learning and sighting.name is not None:
-            namesakes = [self.map.place(place) for place in list(self.map.named(sighting.name))[:32]]
-            self.manner.learn(
-                sighting,
-                action=action,
-                firsts={place.first for place in namesakes if len(place.first) > 40},
-                known=frozenset().union(*(place.sentences for place in namesakes)) if namesakes else frozenset(),
-            )
-        return sighting
+        return self.manner.plain(sighting, action=action, places=self.map)
 
-    def _peek(self, step: Step) -> Sighting:
-        learning, self._learning = self._learning, False
-        try:
-            return self._read(step.text, step.action, step.view)
-        finally:
-            self._learning = learning
+    def _learn(self, decision: Decision, sighting: Sighting, action: str | None) -> None:
+        """How this world speaks, from arrivals that the passages alone make certain."""
+        taken = decision.taken
+        if not self._learning or sighting.name is None:
+            return
+        certain = taken.kind == "to" and taken.terms.keys() & {"known", "back"}
+        place = self.map.places.get(taken.place or "") if certain else None
+        self.manner.learn(
+            sighting,
+            action=action,
+            firsts=() if place is None or not place.first else (place.first,),
+            known=frozenset() if place is None else frozenset(place.sentences),
+            again=place is not None,
+        )
 
     def _add_as(self, step: Step, sighting: Sighting, known: PlaceMap) -> None:
         """A place under the id that the journal gave it."""
@@ -489,10 +488,6 @@ class Atlas:
     def _failed(self, here: str, action: str, spoken: str, sighting: Sighting) -> None:
         line = next((line.strip() for line in sighting.text.split("\n") if line.strip()), "")
         self.map.record(here, action, None, at=self._now, spoken=spoken, failure=line[:160])
-
-    def _reliability(self, here: str, action: str) -> float:
-        edge = self.map.edge(here, action)
-        return 0.0 if edge is None else edge.reliability
 
     def _remember(self, step: Step, sighting: Sighting) -> None:
         self.trail.steps.append(

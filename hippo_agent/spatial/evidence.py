@@ -58,6 +58,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "silent": 3.0,  # no description, in a world that prints it once
         "strange": -5.0,  # a long description never seen here, at most
         "looks": 4.0,  # exactly what was seen there before, for texts without titles
+        "looks_not": -3.0,
         "vector": 3.0,  # embeddings agree (cosine 1) ... or are unrelated (cosine 0.4): the same, negative
     }
 )
@@ -173,8 +174,9 @@ def looks(
         similarity = float(vector @ exemplar)
         terms["vector"] = weights["vector"] * max(-1.0, min(1.0, (similarity - 0.7) / 0.3))
     if sighting.name is None:
-        if sighting.digest in place.digests:
-            terms["looks"] = weights["looks"]
+        if place.digests:
+            seen = "looks" if sighting.digest in place.digests else "looks_not"
+            terms[seen] = weights[seen]
         return terms
     if place.dark or sighting.dark or not (place.sentences or place.name):
         return terms

@@ -34,14 +34,25 @@ class Manner:
         """Estimated probability that a later visit shows the description again."""
         return (self.full + 0.5) / (self.brief + self.full + 2.0)
 
-    def learn(self, sighting: Sighting, *, action: str | None, firsts: Iterable[str], known: frozenset[str]) -> None:
+    def learn(
+        self,
+        sighting: Sighting,
+        *,
+        action: str | None,
+        firsts: Iterable[str],
+        known: frozenset[str],
+        again: bool = True,
+    ) -> None:
         """Count one arrival by a direction.
 
         ``firsts``: first sentences of the descriptions seen under this title; ``known``: all sentences seen under it.
+        ``again``: whether it may be a later visit; a first one tells only how titles are written.
         """
         if sighting.title is None or action is None or actions.direction(action) is None:
             return
         self.styles[style_of(sighting.title)] += 1
+        if not again:
+            return
         if not sighting.sentences:
             self.brief += 1
         elif sighting.first in firsts:

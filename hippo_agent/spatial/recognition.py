@@ -223,7 +223,8 @@ class _Scene:
             yield Option(kind="to", place=place, score=sum(terms.values()), terms=terms)
         if again and here.id not in candidates(self.places, sighting, origin=here.id, action=action):
             terms = way(self.places, here.id, sighting, origin=here.id, action=action, expected=expected)
-            yield Option(kind="to", place=here.id, score=sum(terms.values()) - 1.0, terms=terms)
+            terms |= self._looks(here.id)
+            yield Option(kind="to", place=here.id, score=sum(terms.values()), terms=terms)
         fresh = way(self.places, None, sighting, origin=here.id, action=action, expected=expected)
         if sighting.name is not None and sighting.name == here.name and heading is None and not sighting.moved:
             fresh["namesake"] = -1.0

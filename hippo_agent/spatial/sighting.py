@@ -62,7 +62,7 @@ _QUOTED_NAME = re.compile(r"\w [\"']\w+[\"']$")
 _PRINT = re.compile(r"(?:copyright|release|serial|standard|an? interactive|score|chapter|version|trademark)\b", re.I)
 _ASIDE = re.compile(r"\s*\(([^\W\d_][^()\n]{2,40})\)\s*(?:\n|$)")
 _ASIDE_LATER = re.compile(r"(?m)^\(([A-Z][\w']*(?: [A-Z][\w']*)*)\)$")
-_NOT_A_NAME = re.compile(r"\b(?:first|\w+ing|with|to|from|on)\b")
+_NOT_A_NAME = re.compile(r"\b(?:first|with|to|from|on)\b|^\w+ing (?:the|an?|your)\b")
 _POSTURE = re.compile(
     r"(.*?)(?:,\s*|\s*\()((?:on|in|at|under|inside|behind|lying|sitting|standing) .*?)\)?", re.IGNORECASE
 )
