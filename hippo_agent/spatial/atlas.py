@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -22,7 +23,7 @@ from hippo_agent.intake import clean_text
 from hippo_agent.spatial import actions
 from hippo_agent.spatial.evidence import predicted
 from hippo_agent.spatial.journal import Merge, Step
-from hippo_agent.spatial.manner import Manner, survey
+from hippo_agent.spatial.manner import Manner
 from hippo_agent.spatial.map import MAX_EXITS, PlaceMap
 from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.recognition import Band, Decision, Option, Trail, TrailStep, decide, options
@@ -65,7 +66,7 @@ class Atlas:
         self.next_seq = 0
         self.episode = 0
         self._keep = keep_steps
-        self._learning = True  # False while a surveyed manner is in force
+        self._learning = True  # False while a journal is read again, knowing the manner
         self._now = 0.0
         self.corrected: list[Step] = []  # steps whose place was changed since it was last emptied
 
@@ -200,11 +201,7 @@ class Atlas:
         """The same journal read again, knowing from the start how this world speaks. Returns a new atlas."""
         journal = list(self.steps if steps is None else steps)
         fresh = Atlas(keep_steps=True)
-        fresh.manner = survey(
-            (read(step.text, action=step.action, opening=step.action is None), step.action)
-            for step in journal
-            if not step.view
-        )
+        fresh.manner = deepcopy(self.manner)
         fresh._learning = False
         episode = journal[0].episode if journal else 0
         fresh.episode = episode
@@ -305,14 +302,7 @@ class Atlas:
         if not self._learning or sighting.name is None:
             return
         certain = taken.kind == "to" and taken.terms.keys() & {"known", "back"}
-        place = self.map.places.get(taken.place or "") if certain else None
-        self.manner.learn(
-            sighting,
-            action=action,
-            firsts=() if place is None or not place.first else (place.first,),
-            known=frozenset() if place is None else frozenset(place.sentences),
-            again=place is not None,
-        )
+        self.manner.learn(sighting, action=action, place=self.map.places.get(taken.place or "") if certain else None)
 
     def _add_as(self, step: Step, sighting: Sighting, known: PlaceMap) -> None:
         """A place under the id that the journal gave it."""

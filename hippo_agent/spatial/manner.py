@@ -7,17 +7,17 @@ place and a bare title evidence of an old one; where they are always printed it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hippo_agent.spatial import actions
 from hippo_agent.spatial.map import PlaceMap
+from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.sighting import Sighting, Style, style_of
 
-__all__ = ["Manner", "survey"]
+__all__ = ["Manner"]
 
-_TELLING = 40  # characters from which on a sentence identifies a description
+_SHORT = 60  # characters below which a sentence is rather about things than about the place
 _RARE = 0.1  # share of titles below which a way of writing them is not this world's
 
 
@@ -34,30 +34,18 @@ class Manner:
         """Estimated probability that a later visit shows the description again."""
         return (self.full + 0.5) / (self.brief + self.full + 2.0)
 
-    def learn(
-        self,
-        sighting: Sighting,
-        *,
-        action: str | None,
-        firsts: Iterable[str],
-        known: frozenset[str],
-        again: bool = True,
-    ) -> None:
-        """Count one arrival by a direction.
-
-        ``firsts``: first sentences of the descriptions seen under this title; ``known``: all sentences seen under it.
-        ``again``: whether it may be a later visit; a first one tells only how titles are written.
-        """
+    def learn(self, sighting: Sighting, *, action: str | None, place: Place | None) -> None:
+        """Count one arrival by a direction; ``place``: the known place that it certainly was, None for any other."""
         if sighting.title is None or action is None or actions.direction(action) is None:
             return
         self.styles[style_of(sighting.title)] += 1
-        if not again:
+        if place is None:
             return
         if not sighting.sentences:
             self.brief += 1
-        elif sighting.first in firsts:
+        elif sighting.first == place.first:
             self.full += 1
-        elif known and (sighting.first in known or len(sighting.first) < 60):
+        elif sighting.first in place.sentences or len(sighting.first) < _SHORT:
             self.brief += 0.5
 
     def plain(self, sighting: Sighting, *, action: str | None, places: PlaceMap) -> Sighting:
@@ -80,18 +68,3 @@ class Manner:
     def from_json(cls, row: dict[str, Any]) -> Manner:
         return cls(brief=row["brief"], full=row["full"], styles=Counter(row["styles"]))
 
-
-def survey(steps: Iterable[tuple[Sighting, str | None]]) -> Manner:
-    """The manner of a whole journal of (sighting, action), in one pass and without a map."""
-    manner = Manner()
-    firsts: dict[str, set[str]] = {}
-    known: dict[str, set[str]] = {}
-    for sighting, action in steps:
-        if sighting.name is None:
-            continue
-        seen = known.setdefault(sighting.name, set())
-        manner.learn(sighting, action=action, firsts=firsts.get(sighting.name, ()), known=frozenset(seen))
-        if sighting.first not in seen and len(sighting.first) > _TELLING:
-            firsts.setdefault(sighting.name, set()).add(sighting.first)
-        seen.update(sighting.sentences)
-    return manner
