@@ -302,10 +302,7 @@ class Places:
             raise InvalidInput(f"k must be at least 1 and radius at least 0, not {k!r} and {radius!r}")
         with self._lock:
             here = self._here(place)
-            near = self._planner.distances(here, limit=radius, now=self._now())
-            for source, _ in self._atlas.map.sources(here):  # one step away against a one-way passage is near too
-                if radius >= 1:
-                    near.setdefault(source, 1.0)
+            near = self._planner.distances(here, limit=radius, either_way=True)
             stored = [*near, *(alias for alias in self._atlas.map.aliases if self._atlas.map.find(alias) in near)]
             return recall.Here(
                 place=here,

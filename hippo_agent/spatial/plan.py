@@ -133,16 +133,25 @@ class Planner:
         weight = float(tree.distance[node])
         return replace(base, found=True, goal=steps[-1].expected, steps=tuple(steps), weight=weight)
 
-    def distances(self, start: str, *, limit: float = math.inf, now: float = 0.0) -> dict[str, float]:
-        """Places within so many steps, by walked edges, with their distance; nearest first. Costs what it visits."""
-        found = {self._map.place(start).id: 0.0}
-        queue = [self._map.find(start)]
+    def distances(
+        self, start: str, *, limit: float = math.inf, now: float = 0.0, either_way: bool = False
+    ) -> dict[str, float]:
+        """Places within so many steps of walked edges with their distance, nearest first. Costs what it visits.
+
+        ``either_way``: nearness, not reachability; a one-way passage counts in both directions, blocked or not.
+        """
+        first = self._map.place(start).id
+        found = {first: 0.0}
+        queue = [first]
         for place in queue:
             if found[place] + 1 > limit:
                 break
-            for edge in self._map.edges(place):
-                target = edge.target
-                if target is not None and target not in found and target in self._map.places and not edge.blocked(now):
+            edges = self._map.edges(place)
+            near = [edge.target for edge in edges if either_way or not edge.blocked(now)]
+            if either_way:
+                near += [source for source, _ in self._map.sources(place)]
+            for target in near:
+                if target is not None and target not in found and target in self._map.places:
                     found[target] = found[place] + 1.0
                     queue.append(target)
         return found
