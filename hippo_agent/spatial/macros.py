@@ -281,7 +281,8 @@ def _merge_pairs(shapes: Sequence[Sequence[str]], config: MacroConfig) -> tuple[
         if shorter >= length:
             refused.add(choice)
             continue
-        gains[joined] = gains.get(joined, 0.0) + length - shorter
+        parts = gains.get(choice[0], 0.0) + gains.get(choice[1], 0.0)
+        gains[joined] = max(gains.get(joined, 0.0), parts) + length - shorter  # a whole saves what its parts saved too
         texts, made, length = candidate, rules, shorter
     return [sequence for sequence in made if len(sequence) >= config.shortest], gains
 
