@@ -67,4 +67,3 @@ class Manner:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Manner:
         return cls(brief=row["brief"], full=row["full"], styles=Counter(row["styles"]))
-

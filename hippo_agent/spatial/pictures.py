@@ -102,7 +102,11 @@ def _png(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str 
         node_size=260,
     )
     nx.draw_networkx_labels(
-        graph, at, ax=axes, font_size=7, labels={node: places.place(node).label[:24].replace("$", r"\$") for node in nodes}
+        graph,
+        at,
+        ax=axes,
+        font_size=7,
+        labels={node: places.place(node).label[:24].replace("$", r"\$") for node in nodes},
     )
     figure.savefig(path, dpi=120, bbox_inches="tight")
 

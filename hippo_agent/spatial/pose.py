@@ -25,8 +25,8 @@ class PoseConfig:
     """``slip``: share of actions that do nothing. ``particles``: how many readings are followed."""
 
     slip: float = 0.05
-    particles: int = 40
-    agree: float = 0.995  # probability that a known pose looks as before
+    particles: int = 60
+    agree: float = 0.9999  # probability that a known pose looks as before
     novel: float = 0.5  # probability that a new pose looks like none before
 
     def __post_init__(self) -> None:

@@ -5,8 +5,8 @@ World text is quoted as data: titles are cut, and line breaks cannot leave their
 
 from __future__ import annotations
 
-from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.map import PlaceMap
+from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.regions import regions
 
 __all__ = ["quoted", "sketch", "tokens"]
@@ -34,10 +34,14 @@ def sketch(places: PlaceMap, planner: Planner, here: str | None, *, budget_token
     lines = [f"You are at {quoted(place.label)} ({here})."]
     for edge in places.edges(here):
         if edge.blocked(now):
-            lines.append(f"- {quoted(edge.spoken or edge.action)} is blocked" + (f": {quoted(edge.block)}" if edge.block else ""))
+            lines.append(
+                f"- {quoted(edge.spoken or edge.action)} is blocked" + (f": {quoted(edge.block)}" if edge.block else "")
+            )
         elif edge.target is not None:
             needs = "".join(f", needs {quoted(f'{name} {value}')}" for name, value in sorted(edge.needs.items()))
-            lines.append(f"- {quoted(edge.spoken or edge.action)} leads to {quoted(places.place(edge.target).label)}{needs}")
+            lines.append(
+                f"- {quoted(edge.spoken or edge.action)} leads to {quoted(places.place(edge.target).label)}{needs}"
+            )
     untried = places.untried(here)
     if untried:
         lines.append("- untried: " + ", ".join(quoted(action) for action in untried[:8]))
@@ -50,7 +54,10 @@ def sketch(places: PlaceMap, planner: Planner, here: str | None, *, budget_token
             sizes[name] = sizes.get(name, 0) + 1
         if len(sizes) > 1:
             told = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:8]
-            lines.append(f"The map has {len(places)} places in {len(sizes)} parts: " + ", ".join(f"{quoted(n)} ({c})" for n, c in told))
+            lines.append(
+                f"The map has {len(places)} places in {len(sizes)} parts: "
+                + ", ".join(f"{quoted(n)} ({c})" for n, c in told)
+            )
     text = lines[0]
     for line in lines[1:]:
         if tokens(f"{text}\n{line}") > budget_tokens:

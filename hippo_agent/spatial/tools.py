@@ -31,7 +31,9 @@ class _Arguments(BaseModel):
 
 class _Observe(_Arguments):
     text: str = Field(description="what you see, word for word")
-    action: str | None = Field(None, description="what you did just before; leave out at the start or when you only looked")
+    action: str | None = Field(
+        None, description="what you did just before; leave out at the start or when you only looked"
+    )
     exits: list[str] = Field(default_factory=list, description="actions that are possible here, if you know them")
 
 
@@ -166,13 +168,17 @@ def spatial_tools(
         here = places.recall_here(a.place, query=a.query, radius=a.radius, texts=loader)
         shown = texts([hit.item for hit in here.hits]) if texts is not None else {}
         lines = [f"- {quoted(shown.get(hit.item, hit.item))} at {label(hit.place)}" for hit in here.hits]
-        lines += [f"- failed before: {quoted(f.action)} at {label(f.place)}: {quoted(f.reason)}" for f in here.failures[:5]]
+        lines += [
+            f"- failed before: {quoted(f.action)} at {label(f.place)}: {quoted(f.reason)}" for f in here.failures[:5]
+        ]
         lines += [f"- macro {macro} starts here" for macro in here.macros[:5]]
         return "\n".join(lines) or "Nothing is remembered here."
 
     def suggest_macros(a: _Suggest) -> str:
         found = places.suggest_macros(a.goal)
-        lines = [f"{macro.id} ({score:.0%}): {quoted(macro.name)}, {len(macro.parameters)} values" for macro, score in found]
+        lines = [
+            f"{macro.id} ({score:.0%}): {quoted(macro.name)}, {len(macro.parameters)} values" for macro, score in found
+        ]
         return "\n".join(lines) or "No macro fits."
 
     def run_macro(a: _Run) -> str:

@@ -12,7 +12,9 @@ from hippo_agent.spatial.plan import Plan
 
 def runs(*texts: str, success: bool = True) -> list[Trajectory]:
     return [
-        Trajectory(id=f"{'good' if success else 'bad'}{number}", acts=tuple(Act(a) for a in text.split(", ")), success=success)
+        Trajectory(
+            id=f"{'good' if success else 'bad'}{number}", acts=tuple(Act(a) for a in text.split(", ")), success=success
+        )
         for number, text in enumerate(texts)
     ]
 

@@ -208,7 +208,9 @@ def test_recall_at_five_with_ten_thousand_episodes(file: PlaceFile, clock: Clock
     """500 places in a grid, 20 episodes each; asked at the place with two words of the episode."""
     rng = random.Random(3)
     places = Places(SpatialStore(file), world="grid", clock=clock)
-    vocabulary = ["".join(rng.choices("bcdfglmnprstv", k=1) + rng.choices("aeiou", k=1)) * 2 + str(n) for n in range(400)]
+    vocabulary = [
+        "".join(rng.choices("bcdfglmnprstv", k=1) + rng.choices("aeiou", k=1)) * 2 + str(n) for n in range(400)
+    ]
     texts: dict[str, str] = {}
     with places._changing() as changes:
         for number in range(500):

@@ -41,7 +41,9 @@ def test_a_walk_by_tools(places: Places, tools: dict[str, SpatialTool]) -> None:
     places.link("e1")
     assert tools["recall_here"].call({"query": "text"}) == '- "text of e1" at "Kitchen" (p1)'
     assert tools["block_edge"].call({"action": "south", "reason": "flooded"}) == '"south" is blocked.'
-    assert tools["plan_route"].call({"goal": "hall"}).startswith("No route: \"blocked: 'south' at 'Kitchen' (flooded)\".")
+    assert (
+        tools["plan_route"].call({"goal": "hall"}).startswith("No route: \"blocked: 'south' at 'Kitchen' (flooded)\".")
+    )
     assert tools["frontier"].call({}) == "Everything near was tried."
     assert tools["name_place"].call({"name": "Galley"}) == "Named."
     assert tools["where_am_i"].call({}) == '"Galley" (p1) 100%'
@@ -71,8 +73,20 @@ def test_mistakes_come_back_as_text(
 
 def test_the_twelve_tools_have_schemas(tools: dict[str, SpatialTool]) -> None:
     assert sorted(tools) == sorted(
-        "block_edge frontier name_place neighbourhood next_step observe plan_route recall_here report_step run_macro "
-        "suggest_macros where_am_i".split()  # noqa: SIM905
+        [
+            "block_edge",
+            "frontier",
+            "name_place",
+            "neighbourhood",
+            "next_step",
+            "observe",
+            "plan_route",
+            "recall_here",
+            "report_step",
+            "run_macro",
+            "suggest_macros",
+            "where_am_i",
+        ]
     )
     for tool in tools.values():
         assert tool.description and tool.schema["type"] == "object"
@@ -95,7 +109,9 @@ def test_text_of_the_world_stays_quoted(places: Places, tools: dict[str, Spatial
 def star(places: Places, rays: int) -> None:
     places.observe(HALL)
     for number in range(rays):
-        places.observe(f"Cell {number}\nThis is cell number {number} of the long row behind the hall.", action=f"door {number}")
+        places.observe(
+            f"Cell {number}\nThis is cell number {number} of the long row behind the hall.", action=f"door {number}"
+        )
         places.observe(HALL, action="out")
 
 
