@@ -126,9 +126,10 @@ def _html(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str
                 continue
             (x1, y1), (x2, y2) = spot[source], spot[target]
             marked = (source, target) in route
+            colour = "#d62728" if marked else "#999"
             told = html.escape(f"{edge.spoken or edge.action}: {edge.hits}/{edge.tries}, cost {edge.cost:.3g}")
             parts.append(
-                f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{"#d62728" if marked else "#999"}" '
+                f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
                 f'stroke-width="{3 if marked else 1.2}" marker-end="url(#tip)"><title>{told}</title></line>'
             )
     for node, (x, y) in spot.items():
@@ -141,8 +142,10 @@ def _html(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str
         )
     note = f"{len(places)} places" + (f", {len(shown)} shown" if len(shown) < len(places) else "")
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Map</title><style>body{font:14px sans-serif;margin:1em}'
-        "text{font-size:11px}</style><p>" + note + '</p><svg viewBox="0 0 900 900" width="100%" role="img">'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Map</title><style>'
+        "body{font:14px sans-serif;margin:1em}text{font-size:11px}</style><p>"
+        + note
+        + '</p><svg viewBox="0 0 900 900" width="100%" role="img">'
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="18" refY="5" markerWidth="6" markerHeight="6" orient="auto">'
         '<path d="M0 0L10 5L0 10z" fill="#777"/></marker></defs>' + "".join(parts) + "</svg></html>\n"
     )

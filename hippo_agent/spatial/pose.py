@@ -1,8 +1,8 @@
 """Where one stands on a grid when steps may slip: several readings are followed, each drawing its own map (FastSLAM).
 
 Each reading holds a pose and its own map of what was seen at each pose. A step splits it into "it worked" and "it
-slipped"; what is seen then decides between them, by the reading's own map; the likeliest readings are kept. Two independent evidences have to
-agree before a place counts as known: dead reckoning and the look (RatSLAM's rule).
+slipped"; what is seen then decides between them, by the reading's own map; the likeliest readings are kept. Two
+independent evidences have to agree before a place counts as known: dead reckoning and the look (RatSLAM's rule).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ __all__ = ["portals", "regions", "to_networkx"]
 
 
 def to_networkx(places: PlaceMap) -> nx.MultiDiGraph:
-    """The map as a networkx graph: one node per place, one edge per action that leads somewhere; for export and oracles."""
+    """The map as a networkx graph, for export: one node per place, one edge per action that leads somewhere."""
     graph = nx.MultiDiGraph()
     for place in places.places.values():
         graph.add_node(place.id, title=place.label, visits=place.visits)

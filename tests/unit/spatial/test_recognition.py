@@ -185,7 +185,7 @@ def test_contradictions_explained_by_the_way_in_are_split() -> None:
     rooms = {name: f"{name}\nRoom {name} has its very own and unmistakable kind of furniture." for name in "ABCDX"}
     atlas.observe(rooms["A"])
     journal: list[Step] = []
-    for number in range(3):
+    for _ in range(3):
         for origin, end in (("A", "C"), ("B", "D")):
             atlas.restart()
             atlas.observe(rooms[origin], key=origin)
