@@ -209,7 +209,8 @@ def distil(
             for at in range(len(shape) - size + 1):
                 if tuple(shape[at : at + size]) == sequence:
                     places[sequence].at.append((number, at))
-    found = []
+    found: list[Macro] = []
+    times: dict[str, int] = {}
     for sequence in sequences:
         where = places[sequence].at
         support = {good[number][0] for number, _ in where}
@@ -217,11 +218,12 @@ def distil(
         if len(support) < config.support or ("" not in starts and len(starts) < config.starts):
             continue
         found.append(_macro(sequence, [good[n][1][at : at + len(sequence)] for n, at in where], sorted(support), gains))
+        times[found[-1].id] = len(where)
     found.sort(key=lambda macro: (-macro.gain, macro.steps))
     admitted: list[Macro] = []
     for macro in found:
-        if not any(_inside(macro.steps, other.steps) and other.support >= macro.support for other in admitted):
-            admitted.append(macro)
+        if not any(_inside(macro.steps, other.steps) and times[other.id] >= times[macro.id] for other in admitted):
+            admitted.append(macro)  # it also occurs outside the longer ones
     before = {macro.id: macro for macro in known}
     return [_with_record(macro, before.get(macro.id)) for macro in admitted[: config.most]]
 
@@ -301,11 +303,10 @@ def _joined(text: list[Symbol], pair: Pair) -> list[Symbol]:
 
 
 def _bits(texts: Sequence[Sequence[Symbol]], rules: Sequence[Symbol]) -> float:
-    """Two-part description length: the texts under their symbol frequencies, and two symbols for each rule."""
-    counts = Counter(symbol for text in texts for symbol in text)
-    total = sum(counts.values())
-    text_bits = -math.fsum(count * math.log2(count / total) for count in counts.values())
-    return text_bits + len(rules) * 2 * math.log2(1 + len(counts) + len(rules))
+    """Two-part description length: one symbol each from one alphabet for the texts, and two for each rule."""
+    alphabet = {part for text in texts for symbol in text for part in symbol}
+    symbol_bits = math.log2(1 + len(alphabet))
+    return symbol_bits * (sum(map(len, texts)) + 2 * len(rules))
 
 
 def _macro(
