@@ -210,7 +210,6 @@ def distil(
                 if tuple(shape[at : at + size]) == sequence:
                     places[sequence].at.append((number, at))
     found: list[Macro] = []
-    times: dict[str, int] = {}
     for sequence in sequences:
         where = places[sequence].at
         support = {good[number][0] for number, _ in where}
@@ -218,12 +217,11 @@ def distil(
         if len(support) < config.support or ("" not in starts and len(starts) < config.starts):
             continue
         found.append(_macro(sequence, [good[n][1][at : at + len(sequence)] for n, at in where], sorted(support), gains))
-        times[found[-1].id] = len(where)
     found.sort(key=lambda macro: (-macro.gain, macro.steps))
     admitted: list[Macro] = []
     for macro in found:
-        if not any(_inside(macro.steps, other.steps) and times[other.id] >= times[macro.id] for other in admitted):
-            admitted.append(macro)  # it also occurs outside the longer ones
+        if not any(_inside(macro.steps, other.steps) and other.support >= macro.support for other in admitted):
+            admitted.append(macro)
     before = {macro.id: macro for macro in known}
     return [_with_record(macro, before.get(macro.id)) for macro in admitted[: config.most]]
 
