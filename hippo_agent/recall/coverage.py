@@ -39,7 +39,10 @@ def cover(
     rows = np.zeros((len(query.terms) + len(query.dates), len(positions)), dtype=np.float32)
     if not len(positions) or not len(rows):
         return rows
-    used, place = np.unique(lines.ids, return_inverse=True)  # words of all lines, and where each stands among them
+    seen = np.zeros(len(lexicon.vocabulary), dtype=np.bool_)  # cheaper than np.unique, which sorts
+    seen[lines.ids] = True
+    used = np.flatnonzero(seen).astype(np.int32)  # words of all lines
+    place = (np.cumsum(seen) - 1)[lines.ids]  # and where each word of the lines stands among them
     stems = lexicon.vocabulary.stems(used)
     alike = _alike(query.terms, used, lexicon.vocabulary) if query.question and config.alike else None
     norm = (K1 * (1.0 - B + B * lines.lengths / max(1.0, lexicon.mean_length))).astype(np.float32)

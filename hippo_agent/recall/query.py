@@ -130,7 +130,7 @@ def _term(
     slips: list[int] = []
     if config.spelling and not common and len(word) > 2 and not vocabulary.frequency([stem]) and word not in speakers:
         slips = vocabulary.slips(word)
-    fixed = tuple(int(one) for one in np.unique(vocabulary.stems(np.array(slips, dtype=np.int32))))
+    fixed = tuple(sorted({int(one) for one in vocabulary.stems(np.array(slips, dtype=np.int32))})) if slips else ()
     having = vocabulary.frequency(fixed or [stem])
     if word in speakers:  # who speaks has the name as well
         having += int((np.isin(columns.speaker, speakers[word]) & columns.live).sum())

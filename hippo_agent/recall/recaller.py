@@ -24,6 +24,7 @@ from hippo_agent.types import Cue, Hit, Status
 
 __all__ = ["Recaller"]
 
+SPARE = 2  # traces fetched besides the k wanted, in case some say the same
 #: What can be recalled: a deferred trace is stored, only its place in a write budget is open.
 RECALLED: tuple[Status, ...] = ("active", "deferred")
 
@@ -125,8 +126,9 @@ class Recaller:
         order = np.argsort(-points.total, kind="stable")
         hits: list[Hit] = []
         duplicates = 0
-        for start in range(0, len(order), 2 * cue.k):  # usually once: more only when many say the same
-            batch = order[start : start + 2 * cue.k]
+        step = cue.k + SPARE
+        for start in range(0, len(order), step):  # usually once: more only when many say the same
+            batch = order[start : start + step]
             traces = self._record.by_seq(seqs[batch])
             hits += [
                 Hit(trace=traces[int(seqs[at])], score=float(points.total[at]), reasons=points.of(int(at)))
