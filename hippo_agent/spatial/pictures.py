@@ -71,7 +71,8 @@ def _png(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str 
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("a .png needs matplotlib: pip install matplotlib; .html needs nothing") from error
+        remedy = 'a .png needs matplotlib, an .html needs nothing: pip install "hippo-agent[pictures]"'
+        raise MissingExtra(remedy) from error
     graph = to_networkx(places).subgraph(shown)
     at, colours, route = layout(places, shown), _colours(places), _routes(places, plan)
     size = min(24.0, 5 + 0.12 * len(shown))

@@ -128,7 +128,7 @@ def _episode(level: str, seed: int) -> tuple[list[int], bool]:
 
     env = _make(level)
     env.reset(seed=seed)
-    bot: Any = BabyAIBot(env)  # type: ignore[no-untyped-call]
+    bot: Any = BabyAIBot(env)
     actions: list[int] = []
     last: int | None = None
     while True:
@@ -147,7 +147,7 @@ def _make(name: str) -> Any:
         import gymnasium
         import minigrid  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("this suite needs MiniGrid: pip install gymnasium minigrid") from error
+        raise MissingExtra('this suite needs MiniGrid: pip install "hippo-agent[worlds]"') from error
     return gymnasium.make(name).unwrapped
 
 
