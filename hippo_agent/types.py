@@ -147,6 +147,7 @@ class Hit:
     trace: Trace
     score: float
     reasons: Mapping[str, float]  # reason name -> points it added to the score, largest first
+    because: Mapping[str, str] = field(default_factory=lambda: EMPTY)  # reason name -> more about it, in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

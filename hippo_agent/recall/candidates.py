@@ -13,7 +13,7 @@ from hippo_agent.storage.base import Allowed, Mask, RecordStore, Scores, Seqs, V
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.index.managed import ManagedIndex
 
-__all__ = ["REACH", "Candidates", "allow", "gather"]
+__all__ = ["REACH", "Candidates", "allow", "gather", "widened"]
 
 REACH = 2  # turns before and after a candidate that are candidates too
 
@@ -65,9 +65,18 @@ def gather(
         scores = np.where(visible, slot_scores, -np.inf)
         best = np.argpartition(-scores, min(config.slotted, len(scores)) - 1)[: config.slotted]
         found.append(best[scores[best] > 0.0].astype(np.int64))
-    positions = _seen(np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64), visible)
-    near = columns.neighbours(positions, REACH)
-    positions = _seen(np.union1d(positions, near.ravel()), visible)
+    return _with_neighbours(np.zeros(0, np.int64), np.concatenate([np.zeros(0, np.int64), *found]), columns, visible)
+
+
+def widened(candidates: Candidates, more: Seqs, *, columns: Columns, visible: Mask) -> Candidates:
+    """The candidates and more positions, with the turns around those."""
+    return _with_neighbours(candidates.positions, more, columns, visible)
+
+
+def _with_neighbours(held: Seqs, found: Seqs, columns: Columns, visible: Mask) -> Candidates:
+    new = _seen(np.unique(found), visible)
+    near = columns.neighbours(new, REACH)
+    positions = np.union1d(held, _seen(np.union1d(new, near.ravel()), visible))
     around = columns.neighbours(positions, REACH)
     at = np.minimum(np.searchsorted(positions, around), max(0, len(positions) - 1))
     if len(positions):

@@ -43,7 +43,9 @@ def explain(recall: Recall) -> str:
     for number, hit in enumerate(recall.hits, 1):
         said = f"{hit.trace.speaker}: " if hit.trace.speaker else ""
         lines.append(f"{number}. {hit.score:.3f}  {_short(said + hit.trace.text)!r}  ({hit.trace.id})")
-        lines += [f"     {points:+.3f}  {name}: {REASONS.get(name, name)}" for name, points in hit.reasons.items()]
+        for name, points in hit.reasons.items():
+            more = f" ({hit.because[name]})" if name in hit.because else ""
+            lines.append(f"     {points:+.3f}  {name}: {REASONS.get(name, name)}{more}")
     return "\n".join(lines)
 
 

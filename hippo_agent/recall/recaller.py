@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from hippo_agent.episodic.codes import slot_codes, slot_mask, slot_similarity
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.recall.budget import CountTokens, estimate_tokens, fit
-from hippo_agent.recall.candidates import Candidates, gather
+from hippo_agent.recall.candidates import Candidates, gather, widened
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.coverage import is_quoted
 from hippo_agent.recall.duplicates import without_duplicates
@@ -15,12 +17,13 @@ from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import Query, understand
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.scoring import Points, score
+from hippo_agent.recall.sources import CandidateSource, FirstPass, propose
 from hippo_agent.recall.words import cut
 from hippo_agent.storage.base import Mask, RecordStore, Scores, Vector
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.mirror import Mirror
-from hippo_agent.types import Cue, Hit, Status
+from hippo_agent.types import EMPTY, Cue, Hit, Status
 
 __all__ = ["Recaller"]
 
@@ -37,6 +40,7 @@ class Recaller:
     Args:
         vectors: of this bank; if its embedder gives vectors of words too, words that are alike count.
         count_tokens: tokens of a text for `Cue.budget_tokens`; the default overestimates without a tokenizer.
+        sources: other stores that propose traces after the first pass (`recall.sources`).
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Recaller:
         *,
         config: RecallConfig | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        sources: Sequence[CandidateSource] = (),
     ) -> None:
         self.config = config or RecallConfig()
         self._record = record
@@ -55,6 +60,7 @@ class Recaller:
         self._index = index
         self._vectors = vectors
         self._count_tokens = count_tokens
+        self._sources = tuple(sources)
         self._lexicon = Lexicon(record, vectors.of_words if self.config.alike else None)
 
     def recall(self, cue: Cue) -> Recall:
@@ -80,7 +86,37 @@ class Recaller:
         if query.question and is_quoted(self._lexicon.vocabulary.known(cut(cue.text)), lines):
             query = understand(cue, columns, visible, self._lexicon, self.config, question=False)
             vector, candidates, lines = self._gather(query, slot_scores, columns, visible)
-        points = score(
+        points = self._score(query, vector, slot_scores, candidates, lines, columns)
+        because: Mapping[int, Mapping[str, str]] = {}
+        if self._sources:
+            seqs = columns.seq[candidates.positions].tolist()
+            first = FirstPass(
+                cue=cue,
+                question=query.question,
+                vector=vector,
+                points=dict(zip(seqs, points.total.tolist(), strict=True)),
+                columns=columns,
+                visible=visible,
+            )
+            if proposed := propose(self._sources, first):
+                if len(np.setdiff1d(proposed.positions, candidates.positions)):
+                    candidates = widened(candidates, proposed.positions, columns=columns, visible=visible)
+                    lines = self._lexicon.lines(columns.seq[candidates.positions])
+                    points = self._score(query, vector, slot_scores, candidates, lines, columns)
+                points = points.plus(proposed.columns_for(candidates.positions))
+                because = proposed.because
+        return self._result(cue, query, candidates, points, columns, because)
+
+    def _score(
+        self,
+        query: Query,
+        vector: Vector | None,
+        slot_scores: Scores | None,
+        candidates: Candidates,
+        lines: Lines,
+        columns: Columns,
+    ) -> Points:
+        return score(
             query,
             vector,
             slot_scores,
@@ -90,7 +126,6 @@ class Recaller:
             lexicon=self._lexicon,
             config=self.config,
         )
-        return self._result(cue, query, candidates, points, columns)
 
     def _gather(
         self, query: Query, slot_scores: Scores | None, columns: Columns, visible: Mask
@@ -121,7 +156,15 @@ class Recaller:
         code = np.frombuffer(slot_codes(cue.slots), dtype=np.int8)
         return slot_similarity(code, columns.slot_codes, slot_mask(code))
 
-    def _result(self, cue: Cue, query: Query, candidates: Candidates, points: Points, columns: Columns) -> Recall:
+    def _result(
+        self,
+        cue: Cue,
+        query: Query,
+        candidates: Candidates,
+        points: Points,
+        columns: Columns,
+        because: Mapping[int, Mapping[str, str]],
+    ) -> Recall:
         seqs = columns.seq[candidates.positions]
         order = np.argsort(-points.total, kind="stable")
         hits: list[Hit] = []
@@ -131,7 +174,12 @@ class Recaller:
             batch = order[start : start + step]
             traces = self._record.by_seq(seqs[batch])
             hits += [
-                Hit(trace=traces[int(seqs[at])], score=float(points.total[at]), reasons=points.of(int(at)))
+                Hit(
+                    trace=traces[int(seqs[at])],
+                    score=float(points.total[at]),
+                    reasons=points.of(int(at)),
+                    because=because.get(int(candidates.positions[at]), EMPTY),
+                )
                 for at in batch
                 if int(seqs[at]) in traces
             ]

@@ -6,6 +6,7 @@ same trace and cue have the same score in a bank of ten traces and of a hundred 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,11 @@ class Points:
         """The reasons of one candidate that count, most points first."""
         found = {name: float(column[at]) for name, column in self.reasons.items()}
         return dict(sorted(((n, p) for n, p in found.items() if abs(p) > 5e-4), key=lambda item: -item[1]))
+
+    def plus(self, added: Mapping[str, Column]) -> Points:
+        """With more reasons."""
+        extra = _added(added, len(self.total))
+        return Points({**self.reasons, **added}, self.total + extra, self.within + extra)
 
 
 def score(
@@ -97,7 +103,7 @@ def score(
     return Points(reasons, total, within)
 
 
-def _added(reasons: dict[str, Column], count: int) -> Column:
+def _added(reasons: Mapping[str, Column], count: int) -> Column:
     """[m]: all points of each candidate."""
     return np.sum(list(reasons.values()), axis=0, dtype=np.float32) if reasons else np.zeros(count, np.float32)
 
