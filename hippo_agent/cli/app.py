@@ -70,6 +70,7 @@ app.command("stats")(care.stats)
 app.command("forget")(traces.forget)
 app.command("export")(files.export)
 app.command("doctor")(care.doctor)
+app.command("reembed")(care.reembed)
 app.command("eval")(measure.evaluate)
 app.command("bench")(measure.bench)
 

@@ -1,4 +1,4 @@
-"""`hippo stats` and `hippo doctor`: how a memory is doing."""
+"""`hippo stats`, `hippo doctor` and `hippo reembed`: how a memory is doing, and its care."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hippo_agent.cli.options import DEFAULT_FOLDER, FolderOption, JsonOption, opened
+from hippo_agent.cli.options import DEFAULT_FOLDER, EmbedderOption, FolderOption, JsonOption, opened
 from hippo_agent.cli.output import console, emit, fields, plain
 
 NOT_CLEAN = 3
@@ -51,3 +51,17 @@ def doctor(
         typer.echo("clean" if report.clean else "not clean" + ("" if repair else "; try: hippo doctor --repair"))
     if not report.clean:
         raise typer.Exit(NOT_CLEAN)
+
+
+def reembed(memory: FolderOption = DEFAULT_FOLDER, embedder: EmbedderOption = None, json_: JsonOption = False) -> None:
+    """Give every trace a vector of another embedder: the bank belongs to that one from then on.
+
+    Example: hippo reembed --embedder ./my-model
+    """
+    with opened(memory, embedder=embedder) as store:
+        made = store.reembed()
+        held = store.stats().embedder
+    if json_:
+        emit({"embedded": made, "embedder": held})
+    else:
+        typer.echo(f"{made} traces embedded by {held}")

@@ -93,10 +93,14 @@ class WriteGate:
         self, config: GateConfig | None = None, *, keep: Rule | None = None, token_surprise: TokenSurprise | None = None
     ) -> None:
         self.config = config or GateConfig()
-        self.reader = Reader(self.config.reading)
-        self.counters: Counter[str] = Counter()
         self._keep = keep or Always()
         self._token_surprise = token_surprise
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything seen: a gate as new."""
+        self.reader = Reader(self.config.reading)
+        self.counters: Counter[str] = Counter()
         self._model = ModelSurprise()
         budget = self.config.budget
         self._late = DeferredBudget(budget, urgent=self.config.urgent) if budget and self.config.late else None

@@ -81,12 +81,18 @@ class EpisodicStore:
         self._new_id = new_id
         self._unsaved = 0
         self._read_up_to = 0  # the gate's statistics hold the traces up to here
+        self._stale = False  # a batch failed: the gate has counted events that were not stored
 
     def put(self, events: Sequence[Event], *, done: Callable[[int], None] | None = None) -> list[Receipt]:
         """Decide and write events in order; ``done`` is told how many are finished. Events must be clean."""
         receipts: list[Receipt] = []
         for start in range(0, len(events), _BATCH):
+            self._stale, stale = True, self._stale  # until the batch is stored
+            if stale:
+                self._reread()
             receipts.extend(self._put_batch(events[start : start + _BATCH]))
+            self._stale = False
+            self._evict()
             if self._unsaved >= _SAVE_EVERY:
                 self.save()
             if done is not None:
@@ -117,7 +123,7 @@ class EpisodicStore:
 
     def save(self) -> None:
         """Store the gate's state, with the seq up to which it has read."""
-        if self._unsaved:
+        if self._unsaved and not self._stale:
             self._record.note(values={_STATE: {"gate": self._gate.state(), "seq": self._read_up_to}})
             self._unsaved = 0
 
@@ -128,6 +134,11 @@ class EpisodicStore:
             self._gate.restore(saved["gate"])
             self._read_up_to = saved["seq"]
         self.catch_up()
+
+    def _reread(self) -> None:
+        self._gate.reset()
+        self._read_up_to = self._unsaved = 0
+        self.restore()
 
     def catch_up(self) -> None:
         """Take traces that came by another way (an import, another process) into the gate's statistics."""
@@ -161,7 +172,6 @@ class EpisodicStore:
                 self._flush(batch)
                 self._apply(decided.settled)
         self._flush(batch)
-        self._evict()
         return receipts
 
     def _holder(self, event: Event, batch: _Batch) -> str | None:

@@ -208,6 +208,16 @@ def test_export_and_import_round_trip_exactly(tmp_path: Path) -> None:
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "out.jsonl").read_bytes()
 
 
+def test_an_event_whose_write_failed_is_news_the_second_time(tmp_path: Path) -> None:
+    ids = iter(["first", "first", "second"])
+    with open_memory(tmp_path / "bank", new_id=lambda: next(ids)) as memory:
+        memory.write("Ilvar keeps bees.")
+        with pytest.raises(InvalidInput, match="ids are unique"):
+            memory.write("Ocarine mends clocks in Tarn.")
+        assert memory.write("Ocarine mends clocks in Tarn.").decision == "write"
+        assert memory.stats().traces == 2
+
+
 @pytest.mark.parametrize("text", ["", "  \x00 "])
 def test_an_empty_text_changes_nothing(memory: Memory, text: str) -> None:
     with pytest.raises(InvalidInput):

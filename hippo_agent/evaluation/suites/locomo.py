@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hippo_agent.evaluation.data import Question, load_locomo
+from hippo_agent.evaluation.dialogues import ask_dialogues
 from hippo_agent.evaluation.metrics import all_at, first_is, recall_at
 from hippo_agent.evaluation.pool import Ranking
-from hippo_agent.evaluation.run import Outcome, Row, Run, sample_questions
+from hippo_agent.evaluation.run import Outcome, Run
 
 __all__ = ["run"]
 
@@ -16,30 +17,13 @@ DEPTH = 10
 
 def run(data: Path, run: Run) -> Outcome:
     """Turn and session recall, with and without the adversarial questions, and by category."""
-    asked = sample_questions(load_locomo(data), run)
-    run.expect(sum(len(questions) for _, questions in asked))
-    rows: list[Row] = []
-    for dialogue, questions in asked:
-        answers = run.ask(run.pool(dialogue.turns), [question.query for question in questions], DEPTH)
-        for at, question in enumerate(questions):
-            rankings = {name: found[at] for name, found in answers.items()}
-            rows.append(
-                Row(
-                    about={
-                        "id": question.id,
-                        "question": question.query.text,
-                        "category": question.category,
-                        "gold": list(question.turns),
-                        "gold_sessions": list(question.sessions),
-                    },
-                    metrics={name: score(question, ranking) for name, ranking in rankings.items()},
-                    found={
-                        name: {"turns": ranking.turn_ids, "sessions": ranking.session_ids}
-                        for name, ranking in rankings.items()
-                    },
-                )
-            )
-    return Outcome.of(rows)
+    return ask_dialogues(
+        load_locomo(data),
+        run,
+        depth=DEPTH,
+        score=score,
+        found=lambda ranking: {"turns": ranking.turn_ids, "sessions": ranking.session_ids},
+    )
 
 
 def score(question: Question, ranking: Ranking) -> dict[str, float]:

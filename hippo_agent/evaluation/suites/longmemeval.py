@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hippo_agent.evaluation.data import Question, load_longmemeval
+from hippo_agent.evaluation.dialogues import ask_dialogues
 from hippo_agent.evaluation.metrics import all_at, recall_at
 from hippo_agent.evaluation.pool import Ranking
-from hippo_agent.evaluation.run import Outcome, Row, Run, sample_questions
+from hippo_agent.evaluation.run import Outcome, Run
 
 __all__ = ["run"]
 
@@ -19,26 +20,13 @@ DEPTH = 10
 
 def run(data: Path, run: Run) -> Outcome:
     """Session recall, by type of question too; items without an answer in the haystack are left out."""
-    asked = sample_questions(load_longmemeval(data), run)
-    run.expect(sum(len(questions) for _, questions in asked))
-    rows: list[Row] = []
-    for dialogue, questions in asked:
-        answers = run.ask(run.pool(dialogue.turns), [question.query for question in questions], DEPTH)
-        for at, question in enumerate(questions):
-            rankings = {name: found[at] for name, found in answers.items()}
-            rows.append(
-                Row(
-                    about={
-                        "id": question.id,
-                        "question": question.query.text,
-                        "category": question.category,
-                        "gold_sessions": list(question.sessions),
-                    },
-                    metrics={name: score(question, ranking) for name, ranking in rankings.items()},
-                    found={name: {"sessions": ranking.session_ids} for name, ranking in rankings.items()},
-                )
-            )
-    return Outcome.of(rows)
+    return ask_dialogues(
+        load_longmemeval(data),
+        run,
+        depth=DEPTH,
+        score=score,
+        found=lambda ranking: {"sessions": ranking.session_ids},
+    )
 
 
 def score(question: Question, ranking: Ranking) -> dict[str, float]:

@@ -8,6 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hippo_agent import HashingEmbedder
+
 
 def test_stats_count_traces(hippo: Any, hippo_json: Any) -> None:
     hippo("write", "The goat ate the map.")
@@ -35,6 +39,16 @@ def test_damage_is_exit_code_3_and_repair_mends_what_is_derived(hippo: Any) -> N
     assert hippo("doctor").stdout.endswith("try: hippo doctor --repair\n")
     assert hippo("doctor", "--repair").exit_code == 0
     assert hippo("doctor").exit_code == 0
+
+
+def test_a_bank_is_given_to_another_embedder(hippo: Any, hippo_json: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hippo("write", "The goat ate the map.")
+    monkeypatch.setattr(HashingEmbedder.__init__, "__defaults__", (64,))
+    assert "reembed" in hippo("recall", "goat").stderr
+    done = hippo_json("reembed", "--embedder", "hashing")
+    assert done["embedded"] == 1
+    assert done["embedder"].endswith("64")
+    assert "The goat ate the map." in hippo("recall", "goat").stdout
 
 
 def test_a_file_that_is_not_ours_is_left_alone(hippo: Any) -> None:
