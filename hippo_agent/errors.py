@@ -17,6 +17,9 @@
     +-- ModelError (RuntimeError)
     |   +-- ModelUnavailable              embedder or model weights are not here
     |   +-- EmbedderMismatch              the bank was written with another embedder
+    |   +-- OutOfMemory                   the model or its input does not fit into memory
+    |   +-- ReaderError                   a reader cannot give exact results here
+    |       +-- ReaderMismatch            a reader that was trained for another base
     +-- ImportFailed (ValueError)         a line of an import file is not a trace
     +-- DataError (ValueError)            an evaluation file is not of the expected format
     +-- MissingExtra (ImportError)        an optional dependency is not installed
@@ -42,7 +45,10 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelUnavailable",
+    "OutOfMemory",
     "ReadOnlyMemory",
+    "ReaderError",
+    "ReaderMismatch",
     "StorageError",
     "StorageFull",
     "TooLarge",
@@ -119,6 +125,18 @@ class ModelUnavailable(ModelError):
 
 class EmbedderMismatch(ModelError):
     """The bank holds vectors of another embedder; vectors are never mixed."""
+
+
+class OutOfMemory(ModelError):
+    """The model, or what it was given, does not fit into the memory of its device."""
+
+
+class ReaderError(ModelError):
+    """A reader cannot give exact results with this model, setting or input; it refuses instead of guessing."""
+
+
+class ReaderMismatch(ReaderError):
+    """The reader was trained for another base model."""
 
 
 class ImportFailed(HippoError, ValueError):

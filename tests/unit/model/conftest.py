@@ -1,0 +1,63 @@
+"""Tiny models with random weights, one of each architecture; made once a session."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+VOCABULARY = 97
+COMMON = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.25,  # at the usual 0.02 attention is uniform and tests are blind
+    "tie_word_embeddings": False,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("Llama", {}),
+    "mistral": ("Mistral", {"sliding_window": None}),
+    "qwen2": ("Qwen2", {}),
+    "qwen3": ("Qwen3", {"head_dim": 16}),
+    "gemma": ("Gemma", {"head_dim": 16}),
+    "phi": ("Phi", {}),
+    "phi3": ("Phi3", {}),
+}
+
+
+@cache
+def tiny_model(architecture: str, implementation: str = "sdpa", **more: Any) -> Any:
+    """A model of the architecture, its weights drawn from one seed; shared: whoever changes it makes a copy."""
+    name, own = ARCHITECTURES[architecture]
+    config = getattr(transformers, f"{name}Config")(**{**COMMON, **own, **more})
+    config._attn_implementation = implementation
+    torch.manual_seed(1)
+    return getattr(transformers, f"{name}ForCausalLM")(config).eval()
+
+
+@pytest.fixture(params=[*ARCHITECTURES])
+def architecture(request: pytest.FixtureRequest) -> str:
+    """One of the architectures that readers are tested on."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["sdpa", "eager"])
+def implementation(request: pytest.FixtureRequest) -> str:
+    """One of the ways to compute attention."""
+    return str(request.param)
+
+
+def tokens(*lengths: int, seed: int = 0) -> list[list[int]]:
+    """Random token ids without special ones, one list for each length."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(3, VOCABULARY, (length,), generator=generator).tolist() for length in lengths]
