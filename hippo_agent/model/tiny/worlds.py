@@ -1,0 +1,169 @@
+"""Sheets of invented facts with questions about them, some of which cannot be answered. A generator decides all."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from hippo_agent.model.tiny.names import DIRECTIONS, Split, invent, look_alike
+from hippo_agent.model.tiny.relations import RELATIONS, Relation
+
+__all__ = ["UNKNOWN", "Absence", "Fact", "Query", "Sheet", "absent", "ask", "draw", "state"]
+
+UNKNOWN = "unknown"
+Absence = Literal["relation", "look-alike", "stranger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One statement. ``outdated`` if a later one of the sheet replaces it."""
+
+    text: str
+    relation: Relation
+    subject: str
+    detail: str
+    value: str
+    outdated: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.relation.name, self.subject, self.detail
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question, its answer, the fact that gives it (none: the answer is "unknown"), and why there is none."""
+
+    text: str
+    answer: str
+    fact: Fact | None = None
+    absence: Absence | Literal["no context"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Statements in the order in which they are told."""
+
+    facts: tuple[Fact, ...]
+    split: Split
+
+    @property
+    def current(self) -> list[Fact]:
+        return [fact for fact in self.facts if not fact.outdated]
+
+
+def draw(rng: random.Random, count: int, *, split: Split, crowding: float = 0.5, updates: float = 0.15) -> Sheet:
+    """About ``count`` facts. Crowding 0: all of different relations and subjects as they come; 1: few subjects and few
+    relations, so that many facts share the one or the other. ``updates`` is the share that replaces an older fact."""
+    facts: list[Fact] = []
+    taken: set[tuple[str, str, str]] = set()
+    relations = rng.sample(RELATIONS, max(2, round(len(RELATIONS) * (1 - crowding))))
+    subjects: dict[str, list[str]] = {}
+    tries = 0
+    while len(facts) < count and tries < 20 * count:
+        tries += 1
+        relation = rng.choice(relations)
+        known = subjects.setdefault(relation.subject, [])
+        if known and rng.random() < crowding:
+            subject = rng.choice(known)
+            if rng.random() < crowding / 3:
+                subject = look_alike(rng, relation.subject, subject, split)
+        else:
+            subject = invent(rng, relation.subject, split)
+        detail = _detail(rng, relation, split)
+        if (relation.name, subject, detail) in taken:
+            continue
+        taken.add((relation.name, subject, detail))
+        if subject not in known:
+            known.append(subject)
+        value = _value(rng, relation, subject, split)
+        if relation.past and rng.random() < updates:
+            older = _value(rng, relation, subject, split)
+            if older != value:
+                facts.extend(_updated(rng, relation, subject, detail, older, value))
+                continue
+        facts.append(Fact(state(rng, relation, subject, detail, value), relation, subject, detail, value))
+    return Sheet(tuple(_shuffled(rng, facts)), split)
+
+
+def state(rng: random.Random, relation: Relation, subject: str, detail: str, value: str) -> str:
+    """A statement of the fact."""
+    return _fill(rng.choice(relation.states), subject, detail, value)
+
+
+def ask(rng: random.Random, fact: Fact, *, fresh: bool = False) -> Query:
+    """A question for the value; with ``fresh``, by a template that training never shows."""
+    return Query(_question(rng, fact.relation, fact.subject, fact.detail, fresh), fact.value, fact)
+
+
+def absent(rng: random.Random, sheet: Sheet, why: Absence | None = None, *, fresh: bool = False) -> Query:
+    """A question that the sheet does not answer, though it looks as if it might."""
+    why = why or rng.choice(("relation", "look-alike", "stranger"))
+    taken = {fact.key for fact in sheet.facts}
+    for _ in range(50):
+        fact = rng.choice(sheet.facts)
+        relation, subject, detail = fact.relation, fact.subject, fact.detail
+        if why == "relation":
+            relation = rng.choice([other for other in RELATIONS if other.subject == relation.subject])
+            detail = _detail(rng, relation, sheet.split)
+        elif why == "look-alike":
+            subject = look_alike(rng, relation.subject, subject, sheet.split)
+        else:
+            subject = invent(rng, relation.subject, sheet.split)
+        if (relation.name, subject, detail) not in taken:
+            return Query(_question(rng, relation, subject, detail, fresh), UNKNOWN, None, why)
+    return absent(rng, sheet, "stranger", fresh=fresh)
+
+
+def _updated(rng: random.Random, relation: Relation, subject: str, detail: str, older: str, value: str) -> list[Fact]:
+    """The fact that held and the one that holds: told as past, or told first and replaced later."""
+    new = state(rng, relation, subject, detail, value)
+    if rng.random() < 0.5:
+        old = _fill(rng.choice(relation.past), subject, detail, older)
+        if rng.random() < 0.4:
+            new = _lower(rng.choice(("Now ", "These days ", "By now ")), new)
+    else:
+        old = state(rng, relation, subject, detail, older)
+        new = _lower(rng.choice(("Update: ", "Since then ", "Now ", "Correction: ", "Later: ")), new)
+    return [
+        Fact(old, relation, subject, detail, older, outdated=True),
+        Fact(new, relation, subject, detail, value),
+    ]
+
+
+def _shuffled(rng: random.Random, facts: list[Fact]) -> list[Fact]:
+    """In any order, but what is outdated before what replaces it."""
+    rng.shuffle(facts)
+    place = {fact.key: at for at, fact in enumerate(facts) if fact.outdated}
+    for at, fact in enumerate(facts):
+        old = place.get(fact.key)
+        if old is not None and not fact.outdated and at < old:
+            facts[at], facts[old] = facts[old], facts[at]
+    return facts
+
+
+def _value(rng: random.Random, relation: Relation, subject: str, split: Split) -> str:
+    while True:
+        value = invent(rng, relation.value, split)
+        if value != subject:
+            return value
+
+
+def _detail(rng: random.Random, relation: Relation, split: Split) -> str:
+    if relation.detail == "direction":
+        return rng.choice(DIRECTIONS)
+    return invent(rng, relation.detail, split) if relation.detail else ""
+
+
+def _question(rng: random.Random, relation: Relation, subject: str, detail: str, fresh: bool) -> str:
+    return _fill(rng.choice(relation.fresh if fresh else relation.asks), subject, detail, "")
+
+
+def _fill(template: str, subject: str, detail: str, value: str) -> str:
+    return template.format(x=subject, d=detail, y=value)
+
+
+def _lower(prefix: str, text: str) -> str:
+    """The text behind the prefix; its "The" in small letters."""
+    return prefix + (text[0].lower() + text[1:] if text.startswith(("The ", "You ", "To ", "One ")) else text)
