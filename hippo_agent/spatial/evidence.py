@@ -164,14 +164,13 @@ def looks(
     manner: Manner,
     *,
     vector: np.ndarray | None = None,
-    exemplar: np.ndarray | None = None,
     weights: Mapping[str, float] = WEIGHTS,
 ) -> Terms:
     """Evidence from what is seen: log P(text | a later visit) - log P(text | a place never seen)."""
     place = places.place(candidate)
     terms: Terms = {}
-    if vector is not None and exemplar is not None:
-        similarity = float(vector @ exemplar)
+    if vector is not None and place.vector is not None and len(vector) == len(place.vector):
+        similarity = float(vector @ place.vector)
         terms["vector"] = weights["vector"] * max(-1.0, min(1.0, (similarity - 0.7) / 0.3))
     if sighting.name is None:
         if place.digests:

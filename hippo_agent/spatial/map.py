@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hippo_agent.errors import InvalidInput
 from hippo_agent.spatial import actions
 from hippo_agent.spatial.place import MAX_DIGESTS, MAX_SENTENCES, MAX_TEXT, Coordinate, Edge, Place
-from hippo_agent.spatial.sighting import Sighting
+from hippo_agent.spatial.sighting import Sighting, normalise
 
 __all__ = ["MAX_EXITS", "PlaceMap", "Watcher"]
 
@@ -35,6 +35,7 @@ class PlaceMap:
         self._by_name: _Index = {}
         self._by_first: _Index = {}
         self._by_digest: _Index = {}
+        self._by_call: _Index = {}
         self._by_key: dict[str, str] = {}
         self._watchers: list[Watcher] = []
 
@@ -84,6 +85,10 @@ class PlaceMap:
         """Places with this normalised name, oldest first."""
         return self._by_name.get(name, ())
 
+    def called(self, name: str) -> Iterable[str]:
+        """Places that the caller gave this name (normalised)."""
+        return self._by_call.get(name, ())
+
     def starting(self, first: str) -> Iterable[str]:
         """Places whose description starts with this sentence."""
         return self._by_first.get(first, ()) if first else ()
@@ -119,6 +124,14 @@ class PlaceMap:
         self._by_name.setdefault(name, {})[found.id] = None
         self.touch(found.id)
 
+    def call(self, place: str, name: str) -> None:
+        """Give a place a name of the caller's; what is printed there stays what it is recognised by."""
+        found = self.place(place)
+        self._by_call.get(normalise(found.called), {}).pop(found.id, None)
+        found.called = name
+        self._by_call.setdefault(normalise(name), {})[found.id] = None
+        self.touch(found.id)
+
     def note(self, place: str, sighting: Sighting, *, at: float) -> None:
         """Keep what this sighting shows of a place."""
         found = self.place(place)
@@ -142,6 +155,15 @@ class PlaceMap:
                 found.sentences.update(sighting.sentences[: max(0, room)])
                 if len(sighting.body) > len(found.text):
                     found.text = sighting.body[:MAX_TEXT].lower()
+        self.touch(found.id)
+
+    def forget_looks(self, place: str) -> None:
+        """Drop what a place looks like; its name, key and passages stay."""
+        found = self.place(place)
+        self._forget_indexes(found)
+        found.first, found.text, found.vector = "", "", None
+        found.sentences, found.digests = set(), []
+        self._index(found)
         self.touch(found.id)
 
     def locate(self, place: str, coordinate: Coordinate | None) -> None:
@@ -331,6 +353,8 @@ class PlaceMap:
         kept.coordinate = kept.coordinate or gone.coordinate
         kept.key = kept.key or gone.key
         kept.region = kept.region or gone.region
+        kept.called = kept.called or gone.called
+        kept.vector = gone.vector if kept.vector is None else kept.vector
         if not kept.first:
             kept.first = gone.first
         for digest in gone.digests:
@@ -343,6 +367,8 @@ class PlaceMap:
 
     def _index(self, place: Place) -> None:
         self._by_name.setdefault(place.name, {})[place.id] = None
+        if place.called:
+            self._by_call.setdefault(normalise(place.called), {})[place.id] = None
         if place.first:
             self._by_first.setdefault(place.first, {})[place.id] = None
         for digest in place.digests:
@@ -353,6 +379,7 @@ class PlaceMap:
     def _forget_indexes(self, place: Place) -> None:
         for index, value in ((self._by_name, place.name), (self._by_first, place.first)):
             index.get(value, {}).pop(place.id, None)
+        self._by_call.get(normalise(place.called), {}).pop(place.id, None)
         for digest in place.digests:
             self._by_digest.get(digest, {}).pop(place.id, None)
         if place.key is not None and self._by_key.get(place.key) == place.id:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["MAX_DIGESTS", "MAX_SENTENCES", "MAX_TEXT", "Coordinate", "Edge", "Place", "Provenance"]
 
@@ -38,6 +42,7 @@ class Place:
     id: str
     name: str  # normalised; "" while no title was seen
     title: str = ""  # as printed
+    called: str = ""  # the name that the caller gave it
     first: str = ""  # first sentence of its description
     sentences: set[str] = field(default_factory=set)
     text: str = ""  # the longest body seen, lower case
@@ -51,19 +56,20 @@ class Place:
     tentative: str | None = None  # id of the place that this one may turn out to be
     region: str | None = None  # the caller's hint
     exits: list[str] = field(default_factory=list)  # action keys the caller said are possible here
+    vector: NDArray[np.float32] | None = None  # [d] of the first observation that came with one, unit norm
     first_seen: float = 0.0
     last_seen: float = 0.0
     visits: int = 0
 
     @property
     def label(self) -> str:
-        """For people: the title, or the id of a place without one."""
-        return self.title or self.id
+        """For people: the name given, or the title, or the id of a place without either."""
+        return self.called or self.title or self.id
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from a new place."""
         row: dict[str, Any] = {"id": self.id, "name": self.name}
-        for name in ("title", "first", "text", "key", "outside", "tentative", "region", "exits"):
+        for name in ("title", "called", "first", "text", "key", "outside", "tentative", "region", "exits"):
             if getattr(self, name):
                 row[name] = getattr(self, name)
         for name in ("dark", "settled"):
@@ -77,6 +83,8 @@ class Place:
             row["thing"] = sorted(self.thing)
         if self.coordinate is not None:
             row["frame"], row["at"] = self.coordinate.frame, list(self.coordinate.at)
+        if self.vector is not None:
+            row["vector"] = base64.b64encode(self.vector.astype("<f4").tobytes()).decode("ascii")
         row["seen"] = [self.first_seen, self.last_seen, self.visits]
         return row
 
@@ -88,6 +96,7 @@ class Place:
             id=row["id"],
             name=row["name"],
             title=row.get("title", ""),
+            called=row.get("called", ""),
             first=row.get("first", ""),
             sentences=set(row.get("sentences", ())),
             text=row.get("text", ""),
@@ -101,6 +110,7 @@ class Place:
             tentative=row.get("tentative"),
             region=row.get("region"),
             exits=list(row.get("exits", ())),
+            vector=np.frombuffer(base64.b64decode(row["vector"]), dtype="<f4") if "vector" in row else None,
             first_seen=first,
             last_seen=last,
             visits=visits,

@@ -114,13 +114,13 @@ def options(
     view: bool = False,
     coordinate: Coordinate | None = None,
     vector: np.ndarray | None = None,
-    exemplars: Mapping[str, np.ndarray] | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> list[Option]:
     """Everything that may have happened; never empty.
 
     ``view``: the text shows the place itself, whatever the action was (a camera, a page, a room without a title line).
     """
-    scene = _Scene(places, manner, trail, sighting, action, view, coordinate, vector, exemplars or {})
+    scene = _Scene(places, manner, trail, sighting, action, view, coordinate, vector, weights)
     if trail.current is None or action is None:
         return scene.start()
     if view:
@@ -140,7 +140,7 @@ class _Scene:
     view_given: bool
     coordinate: Coordinate | None
     vector: np.ndarray | None
-    exemplars: Mapping[str, np.ndarray]
+    weights: Mapping[str, float]
 
     # The cases
 
@@ -218,14 +218,18 @@ class _Scene:
         for place in candidates(self.places, sighting, origin=here.id, action=action):
             if place == here.id and heading is None and not again:
                 continue
-            terms = way(self.places, place, sighting, origin=here.id, action=action, expected=expected)
+            terms = way(
+                self.places, place, sighting, origin=here.id, action=action, expected=expected, weights=self.weights
+            )
             terms |= self._looks(place)
             yield Option(kind="to", place=place, score=sum(terms.values()), terms=terms)
         if again and here.id not in candidates(self.places, sighting, origin=here.id, action=action):
-            terms = way(self.places, here.id, sighting, origin=here.id, action=action, expected=expected)
+            terms = way(
+                self.places, here.id, sighting, origin=here.id, action=action, expected=expected, weights=self.weights
+            )
             terms |= self._looks(here.id)
             yield Option(kind="to", place=here.id, score=sum(terms.values()), terms=terms)
-        fresh = way(self.places, None, sighting, origin=here.id, action=action, expected=expected)
+        fresh = self._way(None, expected)
         if sighting.name is not None and sighting.name == here.name and heading is None and not sighting.moved:
             fresh["namesake"] = -1.0
         yield Option(kind="new", score=sum(fresh.values()), terms=fresh)
@@ -311,6 +315,17 @@ class _Scene:
                         found.update(dict.fromkeys(self.places.named(name)))
         return list(found)[:32]
 
+    def _way(self, place: str | None, expected: Coordinate | None) -> Terms:
+        return way(
+            self.places,
+            place,
+            self.sighting,
+            origin=self._here.id,
+            action=self._action,
+            expected=expected,
+            weights=self.weights,
+        )
+
     def _looks(self, place: str) -> Terms:
         return looks(
             self.places,
@@ -318,7 +333,7 @@ class _Scene:
             self.sighting,
             self.manner,
             vector=self.vector,
-            exemplar=self.exemplars.get(place),
+            weights=self.weights,
         )
 
     def _given(self, place: str) -> Terms:

@@ -8,7 +8,7 @@ the discrete form of what clone-structured graphs learn (CSCG).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hippo_agent.spatial import actions
@@ -18,6 +18,8 @@ from hippo_agent.spatial.map import PlaceMap
 __all__ = ["Split", "closes", "splits"]
 
 _APART = 5  # steps
+
+_Way = tuple[str, str]  # place and action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,48 +66,55 @@ def closes(places: PlaceMap, tentative: str, *, recent: Sequence[str] = ()) -> s
     return None
 
 
-def splits(places: PlaceMap, journal: Sequence[Step]) -> list[Split]:
+def splits(places: PlaceMap, journal: Callable[[], Iterable[Step]]) -> list[Split]:
     """Places whose contradictions are explained by where one came from.
 
     A contradiction: one action with two destinations, each seen twice or more. It is split when every predecessor
-    (place and action that led in) always went on to one and the same destination.
+    (place and action that led in) always went on to one and the same destination. The journal is read twice, so that
+    counts are held for all of it and steps only for what is split.
     """
-    ways: dict[tuple[str, str], dict[str, list[tuple[tuple[str, str] | None, list[int]]]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    arrived_by: tuple[str, str] | None = None
-    stay: list[int] = []
-    previous: Step | None = None
-    for step in journal:
-        here = places.find(step.place)
-        if previous is None or step.episode != previous.episode:
-            arrived_by, stay, previous = None, [step.seq], step
-            continue
-        origin = places.find(previous.place)
-        if step.moved and step.action is not None:
-            ways[origin, step.action][here].append((arrived_by, stay))
-            arrived_by, stay = (origin, step.action), [step.seq]
-        else:
-            stay.append(step.seq)
-        previous = step
-    found = []
+    ways: dict[_Way, dict[str, Counter[_Way | None]]] = defaultdict(lambda: defaultdict(Counter))
+    for origin, action, target, arrived_by, _ in _stays(places, journal()):
+        ways[origin, action][target][arrived_by] += 1
+    chosen: dict[tuple[str, str, str], list[int]] = {}
+    reasons: dict[tuple[str, str, str], str] = {}
     for (place, action), destinations in ways.items():
         edge = places.edge(place, action) if place in places else None
         if edge is None or edge.needs or edge.blocked_until is not None:
             continue
-        strong = {target: visits for target, visits in destinations.items() if len(visits) >= 2 and target != place}
-        if len(strong) < 2:
+        strong = {target: counts for target, counts in destinations.items() if counts.total() >= 2 and target != place}
+        met = Counter(way for counts in strong.values() for way in counts)
+        if len(strong) < 2 or None in met or max(met.values()) > 1:
             continue
-        by_way: dict[tuple[str, str] | None, Counter[str]] = defaultdict(Counter)
-        for target, visits in strong.items():
-            for way, _ in visits:
-                by_way[way][target] += 1
-        if any(len(counts) > 1 for counts in by_way.values()) or None in by_way:
-            continue
-        kept = max(strong, key=lambda target: len(strong[target]))
-        for target, visits in strong.items():
+        kept = max(strong, key=lambda target: strong[target].total())
+        for target in strong:
             if target != kept:
-                seqs = sorted({seq for _, steps in visits for seq in steps})
-                reason = f"{action!r} led to {kept!r} and to {target!r}, depending on where one came from"
-                found.append(Split(place=place, steps=tuple(seqs), action=action, reason=reason))
-    return found
+                chosen[place, action, target] = []
+                reasons[place, action, target] = (
+                    f"{action!r} led to {kept!r} and to {target!r}, depending on where one came from"
+                )
+    if chosen:
+        for origin, action, target, _, seqs in _stays(places, journal()):
+            if (origin, action, target) in chosen:
+                chosen[origin, action, target] += seqs
+    return [
+        Split(place=key[0], steps=tuple(sorted(set(seqs))), action=key[1], reason=reasons[key])
+        for key, seqs in chosen.items()
+    ]
+
+
+def _stays(places: PlaceMap, journal: Iterable[Step]) -> Iterator[tuple[str, str, str, _Way | None, list[int]]]:
+    """Each departure: from where, by which action, to where, the way that had led in, and the steps of the stay."""
+    arrived_by: _Way | None = None
+    stay: list[int] = []
+    previous: Step | None = None
+    for step in journal:
+        if previous is None or step.episode != previous.episode:
+            arrived_by, stay = None, [step.seq]
+        elif step.moved and step.action is not None:
+            origin = places.find(previous.place)
+            yield origin, step.action, places.find(step.place), arrived_by, stay
+            arrived_by, stay = (origin, step.action), [step.seq]
+        else:
+            stay.append(step.seq)
+        previous = step

@@ -1,28 +1,25 @@
 """Worlds on disk: the journal and what is derived from it, in the record's database, one transaction per change.
 
 Works on anything with `read` and `write` transactions over a SQLite connection (see `Connections`); the record's own
-database is one, `PlaceFile` is another that stands alone.
+database is one, `file.PlaceFile` is another that stands alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from hippo_agent.errors import MemoryClosed, StorageError
+from hippo_agent.errors import StorageError
 from hippo_agent.spatial.journal import Merge, Step
 from hippo_agent.spatial.place import Edge, Place
-from hippo_agent.storage.places import m_places
+from hippo_agent.storage.places import step_hash, world_name
 from hippo_agent.types import Namespace
 
-__all__ = ["Changes", "Connections", "LinkKind", "PlaceFile", "PlaceLink", "SpatialStore", "Stored"]
+__all__ = ["Changes", "Connections", "LinkKind", "PlaceLink", "SpatialStore", "Stored"]
 
 LinkKind = Literal["episode", "fact"]
 
@@ -48,8 +45,9 @@ class PlaceLink:
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What one operation changed. A value of None deletes."""
+    """What one operation changed. A value of None deletes; a place takes its edges with it."""
 
+    anew: bool = False  # places, edges and merges were derived anew: these are all of them
     places: dict[str, Place | None] = field(default_factory=dict)
     edges: dict[tuple[str, str], Edge | None] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -73,20 +71,14 @@ class Stored:
 
 
 class SpatialStore:
-    """Reads and writes worlds. Creates its tables when they are not there."""
+    """Reads and writes worlds."""
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
-        with connections.read() as connection:
-            missing = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'place_world'").fetchone() is None
-        if missing:
-            with connections.write() as connection:
-                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'place_world'").fetchone() is None:
-                    m_places(connection)
 
     def world(self, namespace: Namespace) -> int:
         """The number of a world; a new one when it was never seen."""
-        name = json.dumps(list(namespace), ensure_ascii=False)
+        name = world_name(namespace)
         with self.connections.read() as connection:
             found = connection.execute("SELECT id FROM place_world WHERE namespace = ?", (name,)).fetchone()
         if found is not None:
@@ -152,9 +144,13 @@ class SpatialStore:
 
     def save(self, connection: sqlite3.Connection, world: int, changes: Changes, state: Mapping[str, Any]) -> int:
         """Write changes inside a running transaction; returns the new revision."""
+        if changes.anew:
+            for table in ("place", "place_edge", "place_merge"):
+                connection.execute(f"DELETE FROM {table} WHERE world = ?", (world,))
         for place_id, place in changes.places.items():
             if place is None:
                 connection.execute("DELETE FROM place WHERE world = ? AND id = ?", (world, place_id))
+                connection.execute("DELETE FROM place_edge WHERE world = ? AND source = ?", (world, place_id))
             else:
                 connection.execute(
                     "INSERT OR REPLACE INTO place (world, id, row) VALUES (?, ?, ?)",
@@ -170,10 +166,7 @@ class SpatialStore:
                     "INSERT OR REPLACE INTO place_edge (world, source, action, row) VALUES (?, ?, ?, ?)",
                     (world, source, action, _dump(edge.to_json())),
                 )
-        connection.executemany(
-            "INSERT OR REPLACE INTO place_step (world, seq, episode, place, row) VALUES (?, ?, ?, ?, ?)",
-            [(world, step.seq, step.episode, step.place, _dump(step.to_json())) for step in changes.steps],
-        )
+        self.write_steps(connection, world, changes.steps)
         connection.executemany(
             "INSERT OR REPLACE INTO place_merge (world, number, old, new, seq, reason) VALUES (?, ?, ?, ?, ?, ?)",
             [(world, merge.number, merge.old, merge.new, merge.seq, merge.reason) for merge in changes.merges],
@@ -197,10 +190,13 @@ class SpatialStore:
         )
         return self.revision(connection, world)
 
-    def clear_derived(self, connection: sqlite3.Connection, world: int) -> None:
-        """Drop places, edges and merges, to be written anew from the journal."""
-        for table in ("place", "place_edge", "place_merge"):
-            connection.execute(f"DELETE FROM {table} WHERE world = ?", (world,))
+    def write_steps(self, connection: sqlite3.Connection, world: int, steps: Iterable[Step]) -> None:
+        """Write or replace rows of the journal inside a running transaction."""
+        rows = [(step.seq, step.episode, step.place, _dump(step.to_json())) for step in steps]
+        connection.executemany(
+            "INSERT OR REPLACE INTO place_step (world, seq, episode, place, row, row_hash) VALUES (?, ?, ?, ?, ?, ?)",
+            [(world, *row, step_hash(*row)) for row in rows],
+        )
 
     def steps(self, world: int, *, after: int = -1, batch: int = 2000) -> Iterator[Step]:
         """The journal in order."""
@@ -217,7 +213,7 @@ class SpatialStore:
             after = rows[-1][0]
 
     def steps_at(self, world: int, places: Sequence[str], *, limit: int = 200) -> list[Step]:
-        """The newest steps at some places (stored ids), newest first."""
+        """The newest steps at some places (stored ids), newest first; a negative limit gives all."""
         marks = ", ".join("?" * len(places))
         with self.connections.read() as connection:
             rows = connection.execute(
@@ -253,78 +249,38 @@ class SpatialStore:
             ).fetchall()
         return [row[0] for row in rows]
 
-    def forget(self, connection: sqlite3.Connection, items: Iterable[str]) -> int:
-        """Inside a running transaction: unlink forgotten items everywhere and blank the steps that only they left.
+    def worlds_of(self, items: Sequence[str]) -> list[Namespace]:
+        """The worlds that remember any of these items at a place."""
+        found: dict[Namespace, None] = {}
+        with self.connections.read() as connection:
+            for begin in range(0, len(items), 500):
+                part = items[begin : begin + 500]
+                rows = connection.execute(
+                    "SELECT DISTINCT namespace FROM place_link JOIN place_world ON place_world.id = place_link.world "
+                    f"WHERE item IN ({', '.join('?' * len(part))})",
+                    part,
+                )
+                found.update(dict.fromkeys(tuple(json.loads(row[0])) for row in rows))
+        return list(found)
 
-        Returns how many steps lost their text. Places and passages stay: they were walked all the same.
-        """
-        blanked = 0
-        for item in items:
-            rows = connection.execute("SELECT world, seq FROM place_link WHERE item = ?", (item,)).fetchall()
-            connection.execute("DELETE FROM place_link WHERE item = ?", (item,))
-            for world, seq in rows:
-                found = connection.execute(
-                    "SELECT row FROM place_step WHERE world = ? AND seq = ?", (world, seq)
-                ).fetchone()
-                if found is None:
-                    continue
-                row = json.loads(found[0])
-                if "text" in row:
-                    row["text"] = ""
-                    connection.execute(
-                        "UPDATE place_step SET row = ? WHERE world = ? AND seq = ?", (_dump(row), world, seq)
-                    )
-                    blanked += 1
-        return blanked
+    def unlink(self, connection: sqlite3.Connection, world: int, item: str) -> list[tuple[str, int]]:
+        """Inside a running transaction: take an item's links out; returns the (place, seq) that it was linked to."""
+        rows = connection.execute(
+            "SELECT place, seq FROM place_link WHERE world = ? AND item = ?", (world, item)
+        ).fetchall()
+        connection.execute("DELETE FROM place_link WHERE world = ? AND item = ?", (world, item))
+        return [(row[0], row[1]) for row in rows]
 
+    def unlink_at(self, connection: sqlite3.Connection, world: int, item: str, place: str) -> None:
+        """Inside a running transaction: take one link out."""
+        connection.execute("DELETE FROM place_link WHERE world = ? AND item = ? AND place = ?", (world, item, place))
 
-class PlaceFile:
-    """A database of its own for maps alone, e.g. in tests and bots; `Memory` uses the record's instead."""
-
-    def __init__(self, path: str | Path) -> None:
-        """``path``: a file, created when missing, or ":memory:"."""
-        try:
-            self._connection: sqlite3.Connection | None = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=10.0
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.Error as error:
-            raise StorageError(f"{str(path)!r} cannot be used: {error}") from error
-        self._lock = threading.RLock()
-
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            yield self._open()
-
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            connection = self._open()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException as error:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
-                    raise StorageError(f"the map could not be written: {error}; nothing was changed") from error
-                raise
-
-    def close(self) -> None:
-        """Close; a second call does nothing."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise MemoryClosed("the map was closed; open a new one")
-        return self._connection
+    def step(self, connection: sqlite3.Connection, world: int, seq: int) -> Step | None:
+        """One row of the journal."""
+        row = connection.execute(
+            "SELECT seq, episode, place, row FROM place_step WHERE world = ? AND seq = ?", (world, seq)
+        ).fetchone()
+        return None if row is None else _step(row)
 
 
 def _step(row: tuple[int, int, str, str]) -> Step:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from hippo_agent.errors import MigrationError
+from hippo_agent.storage.places import m003_places
 from hippo_agent.storage.relational_tables import m002_relational
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "TOKENIZER", "apply", "schema_version"]
@@ -137,7 +138,7 @@ CREATE TABLE decision (
 ) STRICT
 """
 
-MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational)
+MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

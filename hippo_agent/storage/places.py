@@ -1,15 +1,35 @@
-"""Tables of the spatial store: the journal of steps, and what is derived from it. Part of the record's schema.
+"""Tables of the spatial store: the journal of steps, what is derived from it, and what was remembered where.
 
 ``place_step`` is the truth; ``place``, ``place_edge``, ``place_merge`` and ``place_macro`` can be derived from it, but
 blocks, preconditions, names and merges that were told are kept in their rows. Rows are JSON objects; a world is a
-namespace.
+namespace. A link goes with its trace, whoever deletes that: by a trigger, in the same transaction.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
 
-__all__ = ["m_places"]
+from hippo_agent.types import Namespace
+
+__all__ = [
+    "PLACE_TABLES",
+    "PlaceMark",
+    "create_place_tables",
+    "damaged_steps",
+    "link",
+    "loose_ends",
+    "m003_places",
+    "place_of",
+    "step_hash",
+    "world_name",
+]
+
+#: All tables that belong to worlds, children first.
+PLACE_TABLES = ("place_link", "place_macro", "place_merge", "place_edge", "place", "place_step", "place_world")
 
 _TABLES = """
 CREATE TABLE place_world (
@@ -50,6 +70,7 @@ CREATE TABLE place_step (
     episode INTEGER NOT NULL,
     place TEXT NOT NULL,
     row TEXT NOT NULL,
+    row_hash BLOB NOT NULL,
     PRIMARY KEY (world, seq)
 ) STRICT, WITHOUT ROWID
 ;;
@@ -76,9 +97,93 @@ CREATE TABLE place_macro (
     PRIMARY KEY (world, id)
 ) STRICT, WITHOUT ROWID
 """
+_UNLINK = """
+CREATE TRIGGER trace_unlinked AFTER DELETE ON trace BEGIN
+    DELETE FROM place_link WHERE item = old.id AND kind = 'episode';
+END
+"""
 
 
-def m_places(connection: sqlite3.Connection) -> None:
-    """Create the tables of the spatial store."""
+def create_place_tables(connection: sqlite3.Connection) -> None:
+    """The tables alone, for a map without a record."""
     for statement in _TABLES.split(";;"):
         connection.execute(statement)
+
+
+def m003_places(connection: sqlite3.Connection) -> None:
+    """Worlds, places, edges, merges, the journal, links, macros; deleting a trace deletes its links."""
+    create_place_tables(connection)
+    connection.execute(_UNLINK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceMark:
+    """Where something is written: a place of a world, and the step at which one was there."""
+
+    world: int
+    place: str  # id as it is now
+    seq: int
+    time: float  # seconds since 1970
+    signal: float = 0.0  # in [0, 1]: how new or unexpected it was to be there, for the write gate
+
+
+def world_name(namespace: Namespace) -> str:
+    """A namespace as it is stored."""
+    return json.dumps(list(namespace), ensure_ascii=False)
+
+
+def place_of(connection: sqlite3.Connection, namespace: Namespace) -> tuple[int, str, int] | None:
+    """(world, place, seq of the last step) of where one is in a world; None where that is not known."""
+    row = connection.execute(
+        "SELECT id, json_extract(state, '$.current'), json_extract(state, '$.next_seq') FROM place_world "
+        "WHERE namespace = ?",
+        (world_name(namespace),),
+    ).fetchone()
+    return None if row is None or row[1] is None else (int(row[0]), str(row[1]), max(0, int(row[2]) - 1))
+
+
+def link(connection: sqlite3.Connection, items: Iterable[tuple[str, PlaceMark]]) -> None:
+    """Remember traces at places, inside the caller's transaction; a place that is gone takes no link."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO place_link (world, item, kind, place, seq, time) "
+        "SELECT ?1, ?2, 'episode', ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM place WHERE world = ?1 AND id = ?3) "
+        "OR EXISTS (SELECT 1 FROM place_merge WHERE world = ?1 AND old = ?3)",
+        [(mark.world, item, mark.place, mark.seq, mark.time) for item, mark in items],
+    )
+
+
+def step_hash(seq: int, episode: int, place: str, row: str) -> bytes:
+    """16 bytes over one row of the journal."""
+    return blake2b(f"{seq}\x1f{episode}\x1f{place}\x1f{row}".encode(), digest_size=16).digest()
+
+
+def damaged_steps(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Rows of the journal that are not as written: "world/seq"."""
+    query = "SELECT world, seq, episode, place, row, row_hash FROM place_step"
+    return tuple(
+        f"{world}/{seq}"
+        for world, seq, episode, place, row, held in connection.execute(query)
+        if step_hash(seq, episode, place, row) != held
+    )
+
+
+def loose_ends(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Derived rows that do not hold together: not JSON, edges at no place, links to no place or no trace."""
+    found: list[str] = []
+    for table, name in (("place", "id"), ("place_edge", "source"), ("place_macro", "id")):
+        query = f"SELECT '{table} ' || {name} FROM {table} WHERE NOT json_valid(row)"
+        found += [str(row[0]) for row in connection.execute(query)]
+    for query in (
+        "SELECT 'place_edge ' || source || ' ' || action FROM place_edge e "
+        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = e.world AND p.id = e.source)",
+        "SELECT 'place_link ' || item FROM place_link l WHERE kind = 'episode' "
+        "AND NOT EXISTS (SELECT 1 FROM trace t WHERE t.id = l.item)",
+        "SELECT 'place_link ' || item FROM place_link l "
+        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = l.world AND p.id = l.place) "
+        "AND NOT EXISTS (SELECT 1 FROM place_merge m WHERE m.world = l.world AND m.old = l.place)",
+        "SELECT 'place_merge ' || number FROM place_merge m "
+        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = m.world AND p.id = m.new) "
+        "AND NOT EXISTS (SELECT 1 FROM place_merge o WHERE o.world = m.world AND o.old = m.new)",
+    ):
+        found += [str(row[0]) for row in connection.execute(query)]
+    return tuple(found)

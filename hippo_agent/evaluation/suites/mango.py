@@ -28,6 +28,7 @@ from hippo_agent.spatial.atlas import Atlas
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.plan import Planner
+from hippo_agent.spatial.retelling import reread
 from hippo_agent.spatial.sighting import read
 
 __all__ = ["MAPPERS", "Edge", "Game", "GameScore", "MangoOutcome", "Mapped", "games", "load", "run", "score"]
@@ -135,7 +136,7 @@ def load(folder: Path, name: str, *, steps: int = STEPS) -> Game:
 
 def ours(steps: Sequence[tuple[int, str, str]]) -> Mapped:
     """Our mapper, as after a night: the journal is read once more, knowing how this world speaks."""
-    return _mapped(steps, _observed(steps).rebuild())
+    return _mapped(steps, reread(_observed(steps)))
 
 
 def online(steps: Sequence[tuple[int, str, str]]) -> Mapped:
@@ -238,7 +239,7 @@ def score(game: Game, mapped: Mapped) -> GameScore:
 
 
 def _observed(steps: Sequence[tuple[int, str, str]]) -> Atlas:
-    atlas = Atlas()
+    atlas = Atlas(keep_steps=True)
     for order, (_, action, answer) in enumerate(steps):
         atlas.observe(answer, action=action if order and action else None)
     return atlas

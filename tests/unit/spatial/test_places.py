@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from hippo_agent.errors import InvalidInput, MemoryClosed, StorageError
+from hippo_agent.spatial.file import PlaceFile
 from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.places import Places
-from hippo_agent.spatial.store import PlaceFile, PlaceLink, SpatialStore
+from hippo_agent.spatial.store import PlaceLink, SpatialStore
 from hippo_agent.storage.database import Database
 
 HALL = "Hall\nPortraits stare down from the walls of this long room. Doors lead north and east."
@@ -212,7 +213,7 @@ def test_recall_at_five_with_ten_thousand_episodes(file: PlaceFile, clock: Clock
         "".join(rng.choices("bcdfglmnprstv", k=1) + rng.choices("aeiou", k=1)) * 2 + str(n) for n in range(400)
     ]
     texts: dict[str, str] = {}
-    with places._changing() as changes:
+    with places._world.changing() as changes:
         for number in range(500):
             places.map.add(Place(id=f"g{number}", name=f"cell {number}"))
         for number in range(500):

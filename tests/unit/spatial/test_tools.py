@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from hippo_agent.errors import InvalidInput
+from hippo_agent.spatial.file import PlaceFile
 from hippo_agent.spatial.pictures import draw
 from hippo_agent.spatial.places import Places
 from hippo_agent.spatial.regions import portals, regions
 from hippo_agent.spatial.sketch import sketch, tokens
-from hippo_agent.spatial.store import PlaceFile, SpatialStore
+from hippo_agent.spatial.store import SpatialStore
 from hippo_agent.spatial.tools import MAX_TOKENS, SpatialTool, spatial_tools
 
 HALL = "Hall\nPortraits stare down from the walls of this long room. Doors lead north and east."
