@@ -147,6 +147,7 @@ def clean_event(event: Event, *, now: datetime, max_chars: int) -> Event:
         event_time=utc(event.event_time) or now,
         kind=clean_label(event.kind, what="kind") or "episode",
         key=clean_label(event.key, what="key"),
+        place=clean_label(event.place, what="place"),
         reward=unit_interval(event.reward, what="reward", low=-1.0),
         slots=None if event.slots is None else clean_slots(event.slots),
         meta=clean_meta(event.meta),

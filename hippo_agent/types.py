@@ -94,6 +94,7 @@ class Event:
     key: str | None = None  # idempotency key of the caller, unique in a namespace
     pin: bool = False  # always written, never evicted
     reward: float = 0.0  # in [-1, 1], only from a trusted call
+    place: str | None = None  # where it happened: a place of the map, by id or name; None: where the agent is, if known
     slots: Slots | None = None  # given slots win over extracted ones
     meta: Mapping[str, Any] = field(default_factory=lambda: EMPTY)  # JSON values
 
@@ -156,6 +157,7 @@ class Signals:
 
     surprise: float = 0.0
     novelty: float = 1.0
+    place: float = 0.0  # how new or unexpected it was to be where it happened
     reward: float = 0.0
     pinned: bool = False
     information: float = 0.0

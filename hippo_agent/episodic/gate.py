@@ -44,11 +44,12 @@ class GateConfig:
     novelty: float = 0.1
     model: float = 0.5
     reward: float = 0.9
+    place: float = 0.3  # for what happens where it is new or unexpected to be
     same_event_cosine: float = 0.8  # below it nothing merges
     reading: ReadingConfig = field(default_factory=ReadingConfig)
 
     def __post_init__(self) -> None:
-        for name in ("urgent", "surprise", "answer", "shared", "novelty", "model", "reward"):
+        for name in ("urgent", "surprise", "answer", "shared", "novelty", "model", "reward", "place"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"GateConfig.{name} must be in [0, 1], not {value!r}")
@@ -106,13 +107,16 @@ class WriteGate:
         self._late = DeferredBudget(budget, urgent=self.config.urgent) if budget and self.config.late else None
         self._online = RateController(budget) if budget and not self.config.late else None
 
-    def decide(self, event: Event, *, token: str, nearest: Neighbour | None = None) -> GateDecision:
+    def decide(
+        self, event: Event, *, token: str, nearest: Neighbour | None = None, place: float = 0.0
+    ) -> GateDecision:
         """The decision about one event, and the state moved on by it.
 
         Args:
             event: checked and normalised; its slots should be filled when ``nearest`` is given.
             token: the caller's name for the event, returned by `settle`: the id that a deferred trace is kept under.
             nearest: the most similar stored trace; None: nothing is known about similarity (novelty 1).
+            place: in [0, 1], how new or unexpected it was to be where it happened.
         """
         conversation = conversation_of(event.namespace, event.provenance.session)
         reading = self.reader.read(
@@ -121,7 +125,7 @@ class WriteGate:
             conversation=conversation,
             day=event.event_time.date().isoformat() if event.event_time else "",
         )
-        signals, salience = self._weigh(event, reading, nearest)
+        signals, salience = self._weigh(event, reading, nearest, place)
         decision, reasons, merge_into = self._choose(event, reading, signals, nearest)
         if decision == "write" and not event.pin:
             decision, why = self._spend(token, salience, conversation)
@@ -202,11 +206,14 @@ class WriteGate:
         if self._online is not None and state["online"] is not None:
             self._online.restore(state["online"])
 
-    def _weigh(self, event: Event, reading: Reading, nearest: Neighbour | None) -> tuple[Signals, float]:
+    def _weigh(
+        self, event: Event, reading: Reading, nearest: Neighbour | None, place: float
+    ) -> tuple[Signals, float]:
         config = self.config
         novelty = 1.0 if nearest is None else min(max(1.0 - nearest.cosine, 0.0), 1.0)
-        if not (-1.0 <= event.reward <= 1.0 and 0.0 <= novelty <= 1.0):
-            raise InvalidInput(f"reward {event.reward!r} or novelty {novelty!r} is not a number in range; correct it")
+        if not (-1.0 <= event.reward <= 1.0 and 0.0 <= novelty <= 1.0 and 0.0 <= place <= 1.0):
+            found = f"reward {event.reward!r}, novelty {novelty!r} or place {place!r}"
+            raise InvalidInput(f"{found} is not a number in range; correct it")
         modelled = 0.0
         if self._token_surprise is not None:
             modelled = self._model.standardise(self._token_surprise(event.text), source=event.provenance.source)
@@ -214,6 +221,7 @@ class WriteGate:
         signals = Signals(
             surprise=surprise,
             novelty=novelty,
+            place=place,
             reward=event.reward,
             pinned=event.pin,
             information=reading.information,
@@ -227,6 +235,7 @@ class WriteGate:
             (config.shared, float(reading.shares)),
             (config.novelty, novelty),
             (config.reward, abs(event.reward)),
+            (config.place, place),
         ):
             missing *= 1.0 - weight * signal
         return signals, 1.0 - missing
@@ -280,6 +289,8 @@ def _describe(event: Event, reading: Reading, signals: Signals) -> tuple[str, ..
         reasons.append("shares something")
     if signals.novelty < 1.0:
         reasons.append(f"novelty: {signals.novelty:.2f}")
+    if signals.place:
+        reasons.append(f"place: {signals.place:.2f} new or unexpected")
     if event.reward:
         reasons.append(f"reward: {event.reward:+.2f}")
     return tuple(reasons)

@@ -23,6 +23,7 @@ from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.storage.base import DecisionNote, NewTrace
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.mirror import Mirror
+from hippo_agent.storage.places import PlaceMark
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.signs import alike, sign_bits
 from hippo_agent.types import Event, Namespace, Receipt, Slots, Trace
@@ -55,6 +56,7 @@ class EpisodicStore:
         record, mirror: the truth and its in-memory columns.
         capacity: traces kept at most; the least retained go first, pinned ones never. None: no limit.
         clock: now, in UTC. new_id: a fresh unique id on each call.
+        mark: where an event is remembered, if that is known; its signal tells the gate.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class EpisodicStore:
         capacity: int | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        mark: Callable[[Event], PlaceMark | None] = lambda _: None,
     ) -> None:
         self._record = record
         self._mirror = mirror
@@ -79,6 +82,7 @@ class EpisodicStore:
         self._capacity = capacity
         self._clock = clock
         self._new_id = new_id
+        self._mark = mark
         self._unsaved = 0
         self._read_up_to = 0  # the gate's statistics hold the traces up to here
         self._stale = False  # a batch failed: the gate has counted events that were not stored
@@ -160,14 +164,18 @@ class EpisodicStore:
             slots, codes = self._encoder.encode(event)
             event = replace(event, slots=slots)
             new_id = self._new_id()
-            decided = self._gate.decide(event, token=new_id, nearest=self._neighbour(near, i, batch))
+            mark = self._mark(event)
+            decided = self._gate.decide(
+                event, token=new_id, nearest=self._neighbour(near, i, batch), place=0.0 if mark is None else mark.signal
+            )
             receipts.append(self._note(batch, event, decided, new_id))
             if decided.decision in ("write", "defer"):
-                batch.rows.append(self._row(event, decided, new_id, None if vectors is None else vectors[i], codes))
+                row = self._row(event, decided, new_id, None if vectors is None else vectors[i], codes)
+                batch.rows.append(row if mark is None else replace(row, place=mark))
                 near.wrote(i, new_id)
             elif decided.decision == "merge" and decided.merge_into is not None:
                 self._flush(batch)  # the trace to merge into may be waiting in it
-                self._record.merge(decided.merge_into, event, write_time=self._clock())
+                self._record.merge(decided.merge_into, event, write_time=self._clock(), place=mark)
             if decided.settled:
                 self._flush(batch)
                 self._apply(decided.settled)

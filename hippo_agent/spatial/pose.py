@@ -1,8 +1,10 @@
 """Where one stands on a grid when steps may slip: several readings are followed, each drawing its own map (FastSLAM).
 
 Each reading holds a pose and its own map of what was seen at each pose. A step splits it into "it worked" and "it
-slipped"; what is seen then decides between them, by the reading's own map; the likeliest readings are kept. Two
-independent evidences have to agree before a place counts as known: dead reckoning and the look (RatSLAM's rule).
+slipped"; what is seen then decides between them, by the reading's own map; the likeliest readings are kept, and kept
+apart as long as their maps differ: a wrong reading may lead for a while, and it shows only when a known place is seen
+again. Two independent evidences have to agree before a place counts as known: dead reckoning and the look (RatSLAM's
+rule).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ __all__ = ["Pose", "PoseConfig", "PoseTracker"]
 
 Pose = tuple[int, int, int]  # x, y, heading in quarter turns (0: +x, 1: +y, 2: -x, 3: -y)
 
-_NEGLIGIBLE = 1e-9  # weight, relative to the best, below which a reading is given up
+_NEGLIGIBLE = 1e-20  # weight, relative to the best, below which a reading is given up
 _STEP = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
@@ -25,7 +27,7 @@ class PoseConfig:
     """``slip``: share of actions that do nothing. ``particles``: how many readings are followed."""
 
     slip: float = 0.05
-    particles: int = 60
+    particles: int = 300
     agree: float = 0.9999  # probability that a known pose looks as before
     novel: float = 0.5  # probability that a new pose looks like none before
 
@@ -42,6 +44,7 @@ class _Particle:
     looks: dict[Pose, str] = field(default_factory=dict)
     trail: tuple[object, Pose] | None = None  # linked list of poses, newest first
     weight: float = 1.0
+    mark: int = 0  # of its map: equal for equal maps
 
 
 class PoseTracker:
@@ -52,6 +55,7 @@ class PoseTracker:
         self.config = config or PoseConfig()
         start: Pose = (0, 0, 0)
         self._particles = [_Particle(start, {start: first}, (None, start))]
+        self._looks: dict[str, int] = {first: 0}
         self._held: Counter[str] = Counter([first])  # poses of the likeliest map by their look
         self._counted = 1
         self._look = first
@@ -104,22 +108,30 @@ class PoseTracker:
         if best <= 0:
             return self._best.pose
         distinct: dict[tuple[Pose, int], tuple[float, int, _Particle, Pose]] = {}
-        for child in children:  # readings at one pose are variants of one another: the likeliest stands for them
-            distinct.setdefault((child[3], len(child[2].looks)), child)
+        for child in children:  # readings with one map at one pose differ in their past only: the likeliest stands
+            distinct.setdefault((child[3], self._mark(child[2], child[3], look)), child)
         kept = [child for child in list(distinct.values())[: self.config.particles] if child[0] > _NEGLIGIBLE * best]
         used: set[int] = set()
         self._particles = []
         for weight, order, particle, pose in kept:
             looks = particle.looks if order not in used else dict(particle.looks)
             used.add(order)
-            self._particles.append(_Particle(pose, looks, (particle.trail, pose), weight / best))
+            self._particles.append(_Particle(pose, looks, (particle.trail, pose), weight / best, particle.mark))
         for particle in self._particles:
+            particle.mark = self._mark(particle, particle.pose, look)
             particle.looks.setdefault(particle.pose, look)
         self._best = self._particles[0]
         if len(self._best.looks) > self._counted:
             self._counted = len(self._best.looks)
             self._held[look] += 1
         return self._best.pose
+
+    def _mark(self, particle: _Particle, pose: Pose, look: str) -> int:
+        """Of the particle's map with this look at this pose."""
+        if pose in particle.looks:
+            return particle.mark
+        number = self._looks.setdefault(look, len(self._looks))
+        return particle.mark ^ hash((*pose, number))  # of numbers only: the same in every process
 
     def _likelihood(self, particle: _Particle, pose: Pose, look: str) -> float:
         known = particle.looks.get(pose)

@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hippo_agent.storage.places import PlaceMark
 from hippo_agent.types import Decision, Event, Namespace, Signals, Slots, Status, Trace
 
 Vector = NDArray[np.float32]
@@ -43,6 +44,7 @@ class NewTrace:
     status: Status = "active"
     write_time: datetime
     embedder_id: str | None
+    place: PlaceMark | None = None  # where it is remembered: linked in the same transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ class RecordStore(Protocol):
         event: Event,
         *,
         write_time: datetime,
+        place: PlaceMark | None = None,
         counters: Mapping[str, int] | None = None,
         decisions: Sequence[DecisionNote] = (),
         values: Mapping[str, Any] | None = None,

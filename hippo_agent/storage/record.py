@@ -25,6 +25,7 @@ from hippo_agent.storage.base import (
     Vector,
 )
 from hippo_agent.storage.database import Database
+from hippo_agent.storage.places import PlaceMark, link
 from hippo_agent.storage.notes import Notes, write_notes
 from hippo_agent.storage.reading import FullRow, RecordReader, find_embedder, find_key, mismatch
 from hippo_agent.storage.rows import (
@@ -89,6 +90,7 @@ class SqliteRecord(RecordReader):
         with self.database.write() as connection:
             traces: list[Trace] = []
             written: list[Row] = []
+            marks: list[tuple[str, PlaceMark]] = []
             seq = last_seq(connection)
             keys: dict[tuple[Namespace, str], Trace] = {}
             for new in rows:
@@ -103,10 +105,13 @@ class SqliteRecord(RecordReader):
                 trace = row.trace()
                 traces.append(trace)
                 written.append(row)
+                if new.place is not None:
+                    marks.append((trace.id, new.place))
                 if event.key is not None:
                     keys[event.namespace, event.key] = trace
             self.check_embedder(connection, written)
             insert(connection, written)
+            link(connection, marks)
             write_notes(connection, notes)
         return traces
 
@@ -116,6 +121,7 @@ class SqliteRecord(RecordReader):
         event: Event,
         *,
         write_time: datetime,
+        place: PlaceMark | None = None,
         counters: Mapping[str, int] | None = None,
         decisions: Sequence[DecisionNote] = (),
         values: Mapping[str, Any] | None = None,
@@ -141,6 +147,8 @@ class SqliteRecord(RecordReader):
                 "state_hash = state_hash(seq, status, strength, repeats + 1, last_used) WHERE seq = ?",
                 (seq,),
             )
+            if place is not None:
+                link(connection, [(trace_id, place)])
             write_notes(connection, Notes(counters, decisions, values))
             return to_trace(connection.execute(f"SELECT {TRACE} FROM trace WHERE seq = ?", (seq,)).fetchone())
 
