@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hippo_agent import intake
 from hippo_agent.config import Config
@@ -24,9 +24,10 @@ from hippo_agent.episodic.gate import TokenSurprise, WriteGate
 from hippo_agent.episodic.retention import Retention
 from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
-from hippo_agent.errors import MemoryClosed, TraceNotFound
+from hippo_agent.errors import InvalidInput, MemoryClosed, TraceNotFound
 from hippo_agent.progress import Progress, reporter
 from hippo_agent.recall import Recall, Recaller
+from hippo_agent.recall.here import PlaceContext, PlaceRecall
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
@@ -34,6 +35,9 @@ from hippo_agent.storage.stats import Stats, collect
 from hippo_agent.storage.transfer import export_jsonl, import_jsonl
 from hippo_agent.storage.verify import Verification, repair, verify
 from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
+
+if TYPE_CHECKING:
+    from hippo_agent.spatial.places import Places
 
 __all__ = ["Memory"]
 
@@ -75,6 +79,14 @@ class Memory:
         self._mirror = Mirror(self._record)
         self._index = ManagedIndex(self._record, self._mirror, kind=self.config.index)
         self._vectors = BankVectors(embedder or SentenceTransformerEmbedder(), self._record)
+        self._here = PlaceContext(
+            self._record,
+            self._mirror,
+            self._vectors,
+            self.namespace,
+            config=self.config.recall,
+            clock=lambda: clock().timestamp(),
+        )
         encoder = EpisodeEncoder()
         self._episodes = EpisodicStore(
             self._record,
@@ -86,9 +98,27 @@ class Memory:
             capacity=self.config.capacity,
             clock=clock,
             new_id=new_id,
+            mark=self._here.mark,
         )
         self._episodes.restore()
-        self._recaller = Recaller(self._record, self._mirror, self._index, self._vectors, config=self.config.recall)
+        self._recaller = Recaller(
+            self._record,
+            self._mirror,
+            self._index,
+            self._vectors,
+            config=self.config.recall,
+            sources=(self._here,),
+        )
+
+    @property
+    def places(self) -> Places:
+        """The map of this handle's namespace: observe, plan, recall by place. Opened on first use.
+
+        What is written while the agent is at a place is remembered there. Raises ReadOnlyMemory in a folder that is
+        read only and has no map of this namespace.
+        """
+        self._open()
+        return self._here.places
 
     # Writing
 
@@ -107,6 +137,7 @@ class Memory:
         key: str | None = None,
         pin: bool = False,
         reward: float = 0.0,
+        place: str | None = None,
         slots: Slots | None = None,
         meta: Mapping[str, Any] = EMPTY,
         namespace: Sequence[str] | str | None = None,
@@ -119,6 +150,7 @@ class Memory:
             event_time: when it happened; the default is now. Naive times are UTC.
             key: idempotency key, unique in the namespace: the same key is never written twice.
             pin: written in any case, never evicted. reward: in [-1, 1], from a trusted caller only.
+            place: where it happened, an id or a name of `places`; the default is where the agent is, if that is known.
 
         Raises:
             InvalidInput, TooLarge, TraceNotFound (of a parent), EmbedderMismatch, StorageFull, ReadOnlyMemory.
@@ -142,6 +174,7 @@ class Memory:
                 key=key,
                 pin=pin,
                 reward=reward,
+                place=place,
                 slots=slots,
                 meta=meta,
             )
@@ -155,6 +188,7 @@ class Memory:
         self._open()
         now = self._clock()
         clean = [intake.clean_event(self._event(event), now=now, max_chars=self.config.max_chars) for event in events]
+        clean = [event if event.place is None else self._here.placed(event) for event in clean]
         with reporter(progress, len(clean), "remembering") as done:
             return self._episodes.put(clean, done=done)
 
@@ -210,6 +244,38 @@ class Memory:
             cue = replace(cue, namespace=self.namespace)
         return self._recaller.recall(intake.clean_cue(cue, max_chars=self.config.max_chars))
 
+    def recall_here(
+        self,
+        query: str | None = None,
+        *,
+        place: str | None = None,
+        radius: int = 1,
+        k: int = 5,
+        since: datetime | None = None,
+        min_trust: float = 0.0,
+    ) -> PlaceRecall:
+        """What was remembered at a place and around it: geometry leads, the question decides among equals.
+
+        Args:
+            place: an id or a name of `places`; the default is where the agent is. radius: steps around it.
+            since: only what was written there since then.
+
+        Raises:
+            InvalidInput: it is not known where the agent is, the place is unknown, or its name is not unique.
+        """
+        self._open()
+        if k < 1 or radius < 0:
+            raise InvalidInput(f"k must be at least 1 and radius at least 0, not {k!r} and {radius!r}")
+        moment = intake.utc(since, what="since")
+        return self._here.recall_here(
+            None if query is None else intake.clean_text(query, what="query").strip() or None,
+            place=intake.clean_label(place, what="place"),
+            radius=radius,
+            k=k,
+            since=None if moment is None else moment.timestamp(),
+            min_trust=intake.unit_interval(min_trust, what="min_trust"),
+        )
+
     def reinforce(self, trace_ids: Sequence[str]) -> int:
         """Tell the memory that these traces were useful: they fade slower. Returns how many are known."""
         self._open()
@@ -233,6 +299,7 @@ class Memory:
         self._open()
         ids = [trace_id] if isinstance(trace_id, str) else list(trace_id)
         traces = [self.get(one) for one in ids]
+        self._here.forget(traces)
         deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
         self._episodes.forget(traces)
         return deleted

@@ -107,9 +107,7 @@ class WriteGate:
         self._late = DeferredBudget(budget, urgent=self.config.urgent) if budget and self.config.late else None
         self._online = RateController(budget) if budget and not self.config.late else None
 
-    def decide(
-        self, event: Event, *, token: str, nearest: Neighbour | None = None, place: float = 0.0
-    ) -> GateDecision:
+    def decide(self, event: Event, *, token: str, nearest: Neighbour | None = None, place: float = 0.0) -> GateDecision:
         """The decision about one event, and the state moved on by it.
 
         Args:
@@ -206,9 +204,7 @@ class WriteGate:
         if self._online is not None and state["online"] is not None:
             self._online.restore(state["online"])
 
-    def _weigh(
-        self, event: Event, reading: Reading, nearest: Neighbour | None, place: float
-    ) -> tuple[Signals, float]:
+    def _weigh(self, event: Event, reading: Reading, nearest: Neighbour | None, place: float) -> tuple[Signals, float]:
         config = self.config
         novelty = 1.0 if nearest is None else min(max(1.0 - nearest.cosine, 0.0), 1.0)
         if not (-1.0 <= event.reward <= 1.0 and 0.0 <= novelty <= 1.0 and 0.0 <= place <= 1.0):

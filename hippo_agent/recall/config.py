@@ -43,6 +43,7 @@ class RecallConfig:
     order: float = 0.2  # x share of a fragment's words that come in the same order
     hopfield: float = 0.0  # inverse temperature of a completion step before "meaning"; 50 and more make sense
     sparse: float = 0.0  # x overlap of sparse keys
+    place: float = 0.15  # points for what happened where the agent is, falling by e with each step; only with a map
     slots: float = 1.0  # x slot similarity, when the cue has slots
 
     dense: int = 50  # candidates by vector

@@ -25,6 +25,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "speaker": "the cue names who said it",
         "asks": "it is itself a question",
         "order": "it has the cue's words in the same order",
+        "place": "it happened where the agent is, or nearby",
         "slots": "it fits the who, what, where and when that were given",
     }
 )

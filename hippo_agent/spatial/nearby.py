@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hippo_agent.spatial import recall
 from hippo_agent.spatial.world import World
 
-__all__ = ["recall_here"]
+__all__ = ["recall_here", "remembered"]
 
 _FAILURES = 20
 
@@ -46,6 +46,20 @@ def recall_here(
         failures=_failures(world, near),
         macros=tuple(m.id for m in world.macros.values() if m.status == "active" and here in m.starts),
     )
+
+
+def remembered(world: World, here: str, *, radius: int, limit: int) -> dict[str, tuple[float, str]]:
+    """See `Places.remembered`."""
+    places = world.atlas.map
+    near = world.planner.distances(here, limit=radius, either_way=True)
+    stored = [*near, *(alias for alias in places.aliases if places.find(alias) in near)]
+    links = [link for link in world.store.links_at(world.id, stored) if link.kind == "episode"]
+    links.sort(key=lambda link: (near[places.find(link.place)], -link.seq, -link.time))
+    found: dict[str, tuple[float, str]] = {}
+    for link in links[:limit]:
+        place = places.find(link.place)
+        found.setdefault(link.item, (near[place], places.place(place).label))
+    return found
 
 
 def _failures(world: World, near: Mapping[str, float]) -> tuple[recall.Failure, ...]:

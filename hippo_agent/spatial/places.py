@@ -305,6 +305,15 @@ class Places:
             found = (self._atlas.map.find(place) for place in self._world.store.places_of(self._world.id, item))
             return list(dict.fromkeys(place for place in found if place in self._atlas.map))
 
+    def remembered(
+        self, place: str | None = None, *, radius: int = 1, limit: int = 200
+    ) -> dict[str, tuple[float, str]]:
+        """Episodes remembered here and nearby: id -> (steps away, label of the place), nearest and newest first."""
+        with self._world.lock:
+            if place is None and self._atlas.trail.current is None:
+                return {}
+            return nearby.remembered(self._world, self._world.here(place), radius=radius, limit=limit)
+
     # Repairing
 
     def name_place(self, place: str | None, name: str) -> None:
@@ -394,6 +403,15 @@ class Places:
             return self._walker.run(macro, values)
 
     # What lies behind
+
+    def refresh(self) -> None:
+        """Take over what another handle or process has changed since; costs one look-up when nothing was."""
+        self._world.refresh()
+
+    @property
+    def world_id(self) -> int:
+        """The number of this world in its database."""
+        return self._world.id
 
     @property
     def map(self) -> PlaceMap:

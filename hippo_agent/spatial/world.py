@@ -72,6 +72,12 @@ class World:
         assert self._open is not None
         return self._open
 
+    def refresh(self) -> None:
+        """Load again if somebody else has changed the world."""
+        with self.lock, self.store.connections.read() as connection:
+            if self.store.revision(connection, self.id) != self._revision:
+                self.load(connection)
+
     def load(self, connection: sqlite3.Connection | None = None) -> None:
         """Take the world as it lies on disk: the map, and the last steps of the journal."""
         if connection is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -24,6 +24,7 @@ __all__ = [
     "loose_ends",
     "m003_places",
     "place_of",
+    "seqs_of",
     "step_hash",
     "world_name",
 ]
@@ -140,6 +141,16 @@ def place_of(connection: sqlite3.Connection, namespace: Namespace) -> tuple[int,
         (world_name(namespace),),
     ).fetchone()
     return None if row is None or row[1] is None else (int(row[0]), str(row[1]), max(0, int(row[2]) - 1))
+
+
+def seqs_of(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> dict[str, int]:
+    """Positions of traces in the record, by id; unknown ids are left out."""
+    found: dict[str, int] = {}
+    for begin in range(0, len(trace_ids), 500):
+        part = trace_ids[begin : begin + 500]
+        rows = connection.execute(f"SELECT id, seq FROM trace WHERE id IN ({', '.join('?' * len(part))})", part)
+        found.update((str(row[0]), int(row[1])) for row in rows)
+    return found
 
 
 def link(connection: sqlite3.Connection, items: Iterable[tuple[str, PlaceMark]]) -> None:

@@ -25,8 +25,8 @@ from hippo_agent.storage.base import (
     Vector,
 )
 from hippo_agent.storage.database import Database
-from hippo_agent.storage.places import PlaceMark, link
 from hippo_agent.storage.notes import Notes, write_notes
+from hippo_agent.storage.places import PlaceMark, link
 from hippo_agent.storage.reading import FullRow, RecordReader, find_embedder, find_key, mismatch
 from hippo_agent.storage.rows import (
     IMMUTABLE,

@@ -1,0 +1,257 @@
+"""`Memory` with a map: what is written somewhere comes back there, and is forgotten everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hippo_agent import Config, Event, GateConfig, HashingEmbedder, Memory, RecallConfig
+from hippo_agent.errors import InvalidInput, ReadOnlyMemory, StorageError
+from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.testing.fakes import FakeClock
+
+HALL = "Hall\nPortraits stare down from the walls of this long room. Doors lead north and east."
+KITCHEN = "Kitchen\nCopper pans hang in rows above a cold iron stove. The hall is south."
+STUDY = "Study\nPapers lie in heaps on every surface of this cramped room. The hall is west."
+
+Opened = Callable[..., Memory]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    numbers = iter(range(1_000_000))
+
+    def memory(**options: object) -> Memory:
+        options.setdefault("embedder", HashingEmbedder(quiet=True))
+        options.setdefault("clock", FakeClock())
+        return Memory(tmp_path / "m", new_id=lambda: f"e{next(numbers)}", **options)  # type: ignore[arg-type]
+
+    return memory
+
+
+def house(memory: Memory) -> None:
+    memory.places.observe(HALL)
+    memory.places.observe(KITCHEN, action="north")
+    memory.places.observe(HALL, action="south")
+    memory.places.observe(STUDY, action="east")
+
+
+def test_what_is_written_somewhere_is_remembered_there(opened: Opened) -> None:
+    with opened() as memory:
+        memory.places.observe(HALL)
+        first = memory.write("Ada dropped a glove.", source="user")
+        memory.places.observe(KITCHEN, action="north")
+        second = memory.write("Bo burnt the soup.", source="user")
+        assert memory.places.places_of(first.id or "") == ["p0"]
+        assert memory.places.places_of(second.id or "") == ["p1"]
+        assert [trace.text for trace in memory.recall_here(radius=0).traces] == ["Bo burnt the soup."]
+        near = memory.recall_here(radius=1)
+        assert [trace.text for trace in near.traces] == ["Bo burnt the soup.", "Ada dropped a glove."]
+        assert (near.place, near.label) == ("p1", "Kitchen")
+
+
+def test_another_process_still_knows_where_the_agent_is(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+    with opened() as memory:  # never touches the map itself
+        receipt = memory.write("The lamp flickers.", source="user")
+    with opened() as memory:
+        assert memory.places.places_of(receipt.id or "") == ["p3"]
+        memory.places.restart()
+        elsewhere = memory.write("Nobody knows where this was.", source="user")
+        assert memory.places.places_of(elsewhere.id or "") == []
+
+
+def test_a_given_place_wins_and_has_to_exist(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        receipt = memory.write("A cat sleeps on the stove.", source="user", place="Kitchen")
+        assert memory.places.places_of(receipt.id or "") == ["p1"]
+        [many] = memory.write_many([Event(text="A mouse too.", place="p1")], progress=False)
+        assert memory.places.places_of(many.id or "") == ["p1"]
+        before = memory.stats().traces
+        with pytest.raises(InvalidInput, match="no place 'Cellar'"):
+            memory.write_many([Event(text="Fine."), Event(text="Dark.", place="Cellar")], progress=False)
+        assert memory.stats().traces == before
+
+
+def test_a_repeat_is_remembered_at_both_places(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        first = memory.write("The clock strikes twelve and the house falls silent.", source="user", place="Hall")
+        again = memory.write("The clock strikes twelve and the house falls silent!", source="user", place="Kitchen")
+        assert again.decision == "merge" and again.id == first.id
+        assert memory.places.places_of(first.id or "") == ["p0", "p1"]
+
+
+def test_a_namespace_outside_the_map_is_not_linked(opened: Opened) -> None:
+    with opened(namespace=("team", "ada")) as memory:
+        memory.places.observe(HALL)
+        inside = memory.write("Mine.", source="user", namespace=("team", "ada", "work"))
+        outside = memory.write("Yours.", source="user", namespace=("team", "bo"))
+        assert memory.places.places_of(inside.id or "") == ["p0"]
+        assert memory.places.places_of(outside.id or "") == []
+
+
+def test_the_place_decides_among_look_alikes(opened: Opened) -> None:
+    """Forty episodes with the same words in as many rooms: without the place, recall cannot tell them apart."""
+    rooms = 40
+
+    def right(config: RecallConfig) -> float:
+        with opened(config=Config(recall=config)) as memory:
+            found = 0
+            for number in range(rooms):
+                memory.places.restart()
+                memory.places.observe(f"Cell {number}\nA cell with {number + 2} bars in its window.", key=f"c{number}")
+                best = memory.recall("what about the lever?", k=1).traces
+                found += memory.places.places_of(best[0].id) == [memory.places.current]
+            return found / rooms
+
+    with opened() as memory:
+        for number in range(rooms):
+            memory.places.restart()
+            memory.places.observe(f"Cell {number}\nA cell with {number + 2} bars in its window.", key=f"c{number}")
+            memory.write(f"The lever stuck at notch {number * 37}.", source="user")
+    assert right(RecallConfig()) == 1.0
+    assert right(RecallConfig(place=0.0)) <= 0.1
+
+
+def test_recall_is_the_same_without_a_place(opened: Opened) -> None:
+    with opened() as memory:
+        memory.write("Ada moved to Lisbon.", source="user")
+        before = memory.recall("where is Ada?").hits
+        house(memory)
+        memory.places.restart()
+        assert memory.recall("where is Ada?").hits == before
+
+
+def test_the_reason_says_where_it_was(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("The safe opens with a whistle.", source="user")
+        [hit] = memory.recall("how does the safe open?").hits
+        assert hit.reasons["place"] == pytest.approx(0.15)
+        assert hit.because["place"] == 'it happened here, at "Study"'
+        memory.places.observe(HALL, action="west")
+        [hit] = memory.recall("how does the safe open?").hits
+        assert hit.reasons["place"] == pytest.approx(0.15 / 2.718281828)
+
+
+def test_an_unexpected_arrival_lets_what_happens_there_through_the_gate(opened: Opened) -> None:
+    """A write budget of half: the same remarks, but some follow an arrival where nobody expected to be."""
+
+    def kept(weight: float, session: str) -> set[str]:
+        config = Config(gate=GateConfig(budget=0.5, place=weight, surprise=0.2, answer=0.0, shared=0.0, novelty=0.0))
+        with opened(config=config, namespace=(session,)) as memory:
+            memory.places.observe(HALL)
+            receipts = {}
+            for number in range(12):
+                word = f"{chr(97 + number)}{chr(109 + number % 7)}or"
+                memory.places.observe(KITCHEN if number else STUDY, action="north")
+                if number in (3, 7):
+                    memory.places.observe(f"Vault {number}\nGold number {number} lies about in heaps.", action="down")
+                receipt = memory.write(f"The word here is {word}.", source="user", session=session)
+                receipts[number] = receipt.id or ""
+                memory.places.observe(HALL, action="south")
+            memory.end_session(session)
+            alive = memory.recall("what is the word here?", k=50).traces
+            ids = {trace.id for trace in alive}
+            return {str(number) for number, id_ in receipts.items() if id_ in ids}
+
+    assert {"3", "7"} <= kept(1.0, "with")
+    assert not {"3", "7"} <= kept(0.0, "without")
+
+
+def test_forgetting_a_trace_blanks_what_showed_it_on_the_map(opened: Opened) -> None:
+    with opened() as memory:
+        memory.places.observe(HALL)
+        secret = "Vault\nThe secret number is four and twenty blackbirds."
+        memory.places.observe(secret, action="down")
+        shown = memory.write(secret, source="user")
+        other = memory.write("It smells of dust here.", source="user")
+        memory.forget(trace_id=other.id or "")
+        assert [step.text for step in memory.places.journal()] == [HALL, secret]
+        memory.forget(trace_id=shown.id or "")
+        assert [step.text for step in memory.places.journal()] == [HALL, ""]
+        assert memory.recall_here(radius=5).hits == ()
+        assert memory.places.plan("p1", start="p0").actions == ("down",)
+        memory.places.consolidate()
+        assert memory.places.plan("p1", start="p0").actions == ("down",)
+        memory.scrub()
+        folder = memory.folder
+    for file in folder.rglob("*"):
+        assert b"blackbirds" not in file.read_bytes()
+
+
+def test_forgetting_reaches_the_maps_of_other_namespaces(opened: Opened) -> None:
+    with opened(namespace=("ship",)) as memory:
+        memory.places.observe("Deck\nThe rum is hidden under plank nine.")
+        receipt = memory.write("The rum is hidden under plank nine.", source="user")
+    with opened() as memory:
+        memory.forget(trace_id=receipt.id or "")
+    with opened(namespace=("ship",)) as memory:
+        assert [step.text for step in memory.places.journal()] == [""]
+        assert memory.places.current == "p0"
+
+
+def test_links_go_with_their_trace_whoever_deletes_it(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        receipt = memory.write("Ada hid the key.", source="user")
+        folder = memory.folder
+    with SqliteRecord(folder) as record:
+        record.delete([receipt.id or ""], reason="test")
+    with opened() as memory:
+        assert memory.places.places_of(receipt.id or "") == []
+        assert memory.verify().clean
+
+
+def test_untrusted_or_foreign_traces_do_not_come_back_by_place(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Buy gold now, says the advert.", source="web")
+        memory.write("Ada reads here on Sundays.", source="user")
+        assert len(memory.recall_here(min_trust=0.0)) == 2
+        assert [trace.text for trace in memory.recall_here(min_trust=0.5).traces] == ["Ada reads here on Sundays."]
+
+
+def test_what_failed_here_is_in_the_prompt(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.places.observe("The window is locked.", action="out")
+        memory.write("Ada reads here on Sundays.", source="user")
+        shown = memory.recall_here("who reads here?").render()
+        assert shown.splitlines()[-1] == 'failed here before: "out" ("The window is locked.")'
+        assert '"Ada reads here on Sundays."' in shown
+
+
+def test_bad_arguments_of_recall_here(opened: Opened) -> None:
+    with opened() as memory:
+        with pytest.raises(InvalidInput, match="it is not known where we are"):
+            memory.recall_here("anything")
+        house(memory)
+        with pytest.raises(InvalidInput):
+            memory.recall_here(k=0)
+        with pytest.raises(InvalidInput):
+            memory.recall_here(radius=-1)
+        with pytest.raises(InvalidInput, match="no place 'Moon'"):
+            memory.recall_here(place="Moon")
+        memory.places.observe("Kitchen\nA second kitchen with a brass samovar.", action="down")
+        with pytest.raises(InvalidInput, match="several places are called 'Kitchen'"):
+            memory.recall_here(place="Kitchen")
+
+
+def test_a_read_only_folder_recalls_by_place(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Ada reads here on Sundays.", source="user")
+    with opened(read_only=True) as memory:
+        assert [trace.text for trace in memory.recall_here("who reads?").traces] == ["Ada reads here on Sundays."]
+        with pytest.raises(StorageError):
+            memory.places.observe(HALL, action="west")
+    with opened(read_only=True, namespace=("nowhere",)) as memory:
+        assert memory.recall("who reads?").hits == ()
+        with pytest.raises(ReadOnlyMemory):
+            assert memory.places
