@@ -6,12 +6,14 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hippo_agent.errors import ReaderError
 
-__all__ = ["attention_of", "decoder_of", "fingerprint", "layers_of", "lora_off", "own_weights"]
+__all__ = ["attention_of", "decoder_of", "fingerprint", "is_alone", "layers_of", "own_weights", "read_alone"]
 
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
 _SAMPLE = 4096  # values of a tensor that enter the fingerprint
 
 
@@ -38,17 +40,30 @@ def attention_of(model: Any, layer: int) -> Any:
 
 
 @contextmanager
-def lora_off(model: Any) -> Iterator[None]:
-    """Inside, every LoRA layer of the model is bypassed; afterwards each is as it was."""
+def read_alone(model: Any) -> Iterator[None]:
+    """Inside, in this thread, the model is its bare base: no LoRA, no reader, no dropout, no gradient."""
+    import torch
+
     tuners = _tuners(model)
     before = [tuner._disable_adapters for tuner in tuners]
-    for tuner in tuners:
-        tuner._disable_adapters = True
+    training = model.training
+    token = _ALONE.set(True)
     try:
-        yield
+        for tuner in tuners:
+            tuner._disable_adapters = True
+        model.eval()
+        with torch.no_grad():
+            yield
     finally:
+        model.train(training)
         for tuner, was in zip(tuners, before, strict=True):
             tuner._disable_adapters = was
+        _ALONE.reset(token)
+
+
+def is_alone() -> bool:
+    """Whether readers keep still, because a trace is being read."""
+    return _ALONE.get()
 
 
 def own_weights(module: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from hippo_agent.errors import ModelUnavailable, ReaderError, ReaderMismatch
-from hippo_agent.model.architecture import attention_of, decoder_of, fingerprint, layers_of, lora_off
+from hippo_agent.model.architecture import attention_of, decoder_of, fingerprint, is_alone, layers_of, read_alone
 from hippo_agent.model.reader.config import SOURCES, ReaderConfig
 from hippo_agent.model.reader.layer import Remembered, Rotary, TraceAttention
 
@@ -129,7 +129,7 @@ class TraceReader(nn.Module):
     def _hook(self, number: int) -> Any:
         def hook(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
             remembered = self._current.get()
-            if remembered is None:
+            if remembered is None or is_alone():
                 return None
             hidden = args[0] if args else kwargs["hidden_states"]
             read = self.attentions[number](hidden, remembered[number], kwargs)
@@ -226,11 +226,8 @@ class TraceReader(nn.Module):
         hooks = [block.register_forward_pre_hook(keep(n), with_kwargs=True) for n, block in enumerate(blocks)]
         device = next(base.parameters()).device
         positions = torch.arange(-ids.shape[1], 0)[None].expand(ids.shape)
-        outside = self._current.set(None)
-        training = base.training
         try:
-            base.eval()
-            with torch.no_grad(), lora_off(base):
+            with read_alone(base):
                 decoder_of(base)(
                     input_ids=ids.to(device),
                     attention_mask=mask.to(device),
@@ -238,8 +235,6 @@ class TraceReader(nn.Module):
                     use_cache=False,
                 )
         finally:
-            base.train(training)
-            self._current.reset(outside)
             for hook in hooks:
                 hook.remove()
         if not all("position_embeddings" in arguments for arguments in seen):

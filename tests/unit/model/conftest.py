@@ -14,7 +14,7 @@ COMMON = {
     "vocab_size": VOCABULARY,
     "hidden_size": 64,
     "intermediate_size": 96,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 512,
@@ -33,13 +33,24 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "phi": ("Phi", {}),
     "phi3": ("Phi3", {}),
 }
+#: The same with layers that see only the eight tokens before.
+WINDOWED: dict[str, dict[str, Any]] = {
+    "mistral": {"sliding_window": 8},
+    "qwen3": {
+        "use_sliding_window": True,
+        "sliding_window": 8,
+        "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+    },
+    "phi3": {"sliding_window": 8},
+}
 
 
 @cache
-def tiny_model(architecture: str, implementation: str = "sdpa", **more: Any) -> Any:
+def tiny_model(architecture: str, implementation: str = "sdpa", *, sliding: bool = False) -> Any:
     """A model of the architecture, its weights drawn from one seed; shared: whoever changes it makes a copy."""
     name, own = ARCHITECTURES[architecture]
-    config = getattr(transformers, f"{name}Config")(**{**COMMON, **own, **more})
+    windows = WINDOWED[architecture] if sliding else {}
+    config = getattr(transformers, f"{name}Config")(**{**COMMON, **own, **windows})
     config._attn_implementation = implementation
     torch.manual_seed(1)
     return getattr(transformers, f"{name}ForCausalLM")(config).eval()

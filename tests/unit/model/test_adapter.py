@@ -163,8 +163,8 @@ def test_generation_is_the_same_with_and_without_cache_in_a_batch_and_by_beams(a
     long, short = tokens(9, 6, seed=3)
     ids = torch.tensor([long, [0] * 3 + short])
     mask = (torch.arange(9)[None] >= torch.tensor([[0], [3]])).long()
-    for beams in (1, 3):
-        options: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False, "num_beams": beams}
+    for beams in (1, 2):
+        options: dict[str, Any] = {"max_new_tokens": 4, "do_sample": False, "num_beams": beams}
         with reader.reading(reader.bank(traces, scores=scores)):
             batch = model.generate(ids, attention_mask=mask, **options)
             uncached = model.generate(ids, attention_mask=mask, use_cache=False, **options)
@@ -201,7 +201,7 @@ def test_two_threads_read_two_banks(model: Any) -> None:
     barrier = threading.Barrier(3)
 
     def read(which: int) -> None:
-        for _ in range(20):
+        for _ in range(8):
             barrier.wait(timeout=30)
             if which == 2:
                 same = torch.equal(logits(model), plain)
@@ -240,7 +240,7 @@ def test_one_vector_a_trace_is_another_reader(model: Any) -> None:
 
 def test_random_projections_are_not_the_copied_ones(model: Any) -> None:
     copied, random = TraceReader(model), TraceReader(model, ReaderConfig(init="random"))
-    own = attention_of(model, 2).q_proj.weight
+    own = attention_of(model, 1).q_proj.weight
     assert torch.equal(copied.attentions[0].block.q_proj.weight, own)
     assert not torch.equal(random.attentions[0].block.q_proj.weight, own)
 
@@ -314,8 +314,8 @@ def test_bad_input_is_named(model: Any) -> None:
         reader.bank(tokens(3), scores=[float("nan")])
     with pytest.raises(ReaderError, match="2 traces need 2"):
         reader.bank(tokens(3, 4), scores=[0.1])
-    with pytest.raises(ConfigError, match="from 0 to 3"):
-        TraceReader(model, ReaderConfig(layers=(4,)))
+    with pytest.raises(ConfigError, match="from 0 to 2"):
+        TraceReader(model, ReaderConfig(layers=(3,)))
     reader.attach()
     two = reader.bank(tokens(3), scores=torch.zeros(2, 1))
     with reader.reading(two), pytest.raises(ReaderError, match="batch of 3"):
