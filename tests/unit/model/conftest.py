@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -54,6 +55,15 @@ def tiny_model(architecture: str, implementation: str = "sdpa", *, sliding: bool
     config._attn_implementation = implementation
     torch.manual_seed(1)
     return getattr(transformers, f"{name}ForCausalLM")(config).eval()
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> Iterator[None]:
+    """Matrices this small are slower when they are shared among threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=[*ARCHITECTURES])
