@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-PACKAGES = ["hippo_agent"]
+PACKAGES = ["hippo_agent", "integrations/langchain/langchain_hippo", "integrations/llamaindex/llama_index_hippo"]
 
 root, environment = (Path(argument).resolve() for argument in sys.argv[1:])
 count = 0

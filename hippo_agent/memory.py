@@ -29,6 +29,7 @@ from hippo_agent.progress import Progress, reporter
 from hippo_agent.recall import Recall, Recaller
 from hippo_agent.recall.here import PlaceContext, PlaceRecall
 from hippo_agent.storage.index.managed import ManagedIndex
+from hippo_agent.storage.items import Items
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.stats import Stats, collect
@@ -101,6 +102,9 @@ class Memory:
             mark=self._here.mark,
         )
         self._episodes.restore()
+        self._items = Items(
+            self._record.database, embed=self._vectors.embed, embedder_id=lambda: self._vectors.id, clock=clock
+        )
         self._recaller = Recaller(
             self._record,
             self._mirror,
@@ -213,6 +217,7 @@ class Memory:
         kinds: Sequence[str] = (),
         session: str | None = None,
         min_trust: float = 0.0,
+        exact_namespace: bool = False,
         asked_at: datetime | None = None,
     ) -> Recall:
         """What the cue brings back, best first. Reads only: recalling changes nothing (see `reinforce`).
@@ -222,6 +227,7 @@ class Memory:
             slots: what is known of who, what, where, when; a cue may be slots alone.
             since, until: bounds of the event time, inclusive and exclusive.
             sources, kinds, session, min_trust: filters; all of them hold before anything is cut.
+            exact_namespace: only the namespace itself, not what lies below it.
             asked_at: "yesterday" in the cue is resolved against it; without it only absolute dates are.
         """
         self._open()
@@ -238,6 +244,7 @@ class Memory:
                 kinds=tuple(kinds),
                 session=session,
                 min_trust=min_trust,
+                exact_namespace=exact_namespace,
                 asked_at=asked_at,
             )
         if not cue.namespace:
@@ -288,6 +295,12 @@ class Memory:
         if found is None:
             raise TraceNotFound(f"no trace {trace_id!r}: it was never written, or it was forgotten")
         return found
+
+    @property
+    def items(self) -> Items:
+        """JSON documents by namespace and key, kept beside the traces: never gated, never recalled."""
+        self._open()
+        return self._items
 
     # Forgetting and care
 
@@ -350,6 +363,11 @@ class Memory:
         found = import_jsonl(self._record, path)
         self._episodes.catch_up()
         return found.traces
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def close(self) -> None:
         """Save the gate's state and release the folder. Closing twice is fine."""

@@ -130,6 +130,7 @@ class Cue:
     text: str = ""
     slots: Slots = Slots()
     namespace: Namespace = ()
+    exact_namespace: bool = False  # only the namespace itself, not what lies below it
     k: int = 8
     budget_tokens: int | None = None
     since: datetime | None = None  # filters on event time, inclusive

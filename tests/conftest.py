@@ -16,6 +16,7 @@ import random
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ settings.register_profile(
 )
 settings.register_profile("slow", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Processes that tests start find the integrations as this one does (pythonpath in pyproject.toml).
+_PACKAGES = [str(Path(__file__).parents[1] / "integrations" / name) for name in ("langchain", "llamaindex")]
+os.environ["PYTHONPATH"] = os.pathsep.join([*_PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 

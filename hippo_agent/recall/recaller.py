@@ -75,6 +75,7 @@ class Recaller:
             kinds=cue.kinds,
             session=cue.session,
             min_trust=cue.min_trust,
+            exact_namespace=cue.exact_namespace,
             statuses=RECALLED,
         )
         if not visible.any():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from hippo_agent.errors import MigrationError
+from hippo_agent.storage.item_tables import m004_items
 from hippo_agent.storage.places import m003_places
 from hippo_agent.storage.relational_tables import m002_relational
 
@@ -138,7 +139,7 @@ CREATE TABLE decision (
 ) STRICT
 """
 
-MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places)
+MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places, m004_items)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

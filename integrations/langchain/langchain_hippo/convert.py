@@ -1,0 +1,140 @@
+"""LangChain's messages and documents to hippo-agent's events and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+from hippo_agent import Event, Hit, Provenance, segment
+from hippo_agent.types import SourceKind
+from langchain_hippo.scope import Scope
+
+__all__ = ["failure", "text_of", "to_document", "to_events", "tool_text", "without_recall"]
+
+MAX_PIECES = 64  # episodes that one message may become; what is past them is left out, and the last one says so
+
+_RECALL = re.compile(r"<memories\b[^>]*>.*?</memories>|<facts\b[^>]*>.*?</facts>|<place\b[^>]*>.*?</place>", re.DOTALL)
+
+
+def text_of(message: BaseMessage) -> str:
+    """What a message says, without what memory put into it; pictures and files are named, not shown."""
+    if isinstance(message.content, str):
+        return without_recall(message.content).strip()
+    parts: list[str] = []
+    for block in message.content:
+        if isinstance(block, str):
+            parts.append(block)
+        elif block.get("type") == "text":
+            parts.append(str(block.get("text", "")))
+        elif block.get("type") in ("image", "image_url", "audio", "video", "file"):
+            parts.append(f"[{str(block['type']).removesuffix('_url')}]")
+    return without_recall("\n".join(parts)).strip()
+
+
+def without_recall(text: str) -> str:
+    """The text without quoted recall: what memory said is never remembered again."""
+    return _RECALL.sub("", text) if "</" in text else text
+
+
+def to_events(message: BaseMessage, scope: Scope, *, call: Mapping[str, Any] | None = None) -> list[Event]:
+    """The events of one message; none for system messages and for those that say nothing.
+
+    A long message becomes several episodes. Keys come from the message's id, so the same message is written once.
+    """
+    source: SourceKind
+    speaker: str | None = message.name or None
+    if isinstance(message, ToolMessage):
+        source, kind, text = "tool", "tool", tool_text(message, call)
+        speaker = speaker or (str(call["name"]) if call else None)
+        key: str | None = _digest(scope.session or "", message.tool_call_id, text)
+    elif isinstance(message, AIMessage):
+        source, kind, text, key = "model", "message", text_of(message), message.id
+    elif isinstance(message, HumanMessage):
+        source, kind, text, key = "user", "message", text_of(message), message.id
+    else:
+        return []
+    if not text:
+        return []
+    principal = scope.user if source == "user" else speaker
+    event = Event(
+        text=text,
+        namespace=scope.namespace,
+        provenance=Provenance(source=source, principal=principal, session=scope.session),
+        speaker=speaker,
+        kind=kind,
+        key=None if key is None else f"lc/{key}"[:256],
+    )
+    return _pieces(event)
+
+
+def tool_text(message: ToolMessage, call: Mapping[str, Any] | None) -> str:
+    """A tool's answer together with what it was asked."""
+    said = text_of(message)
+    if call is None:
+        return said
+    verb = "failed" if message.status == "error" else "returned"
+    return f"{_asked(call)} {verb}: {said or 'nothing'}"
+
+
+def failure(error: BaseException, scope: Scope, *, call: Mapping[str, Any] | None = None) -> Event:
+    """The event of a tool or a model that raised."""
+    what = "the model" if call is None else _asked(call)
+    return Event(
+        text=f"{what} failed: {type(error).__name__}: {error}"[:2_000],
+        namespace=scope.namespace,
+        provenance=Provenance(source="tool", principal=str(call["name"]) if call else "model", session=scope.session),
+        speaker=str(call["name"]) if call else None,
+        kind="failure",
+    )
+
+
+def to_document(hit: Hit) -> Document:
+    """One recalled trace as a document; its metadata are JSON values."""
+    trace = hit.trace
+    return Document(
+        id=trace.id,
+        page_content=trace.text,
+        metadata={
+            **trace.meta,
+            "score": hit.score,
+            "reasons": dict(hit.reasons),
+            "event_time": trace.event_time.isoformat(),
+            "source": trace.provenance.source,
+            "trust": trace.provenance.trust,
+            "session": trace.provenance.session,
+            "speaker": trace.speaker,
+            "kind": trace.kind,
+            "namespace": list(trace.namespace),
+        },
+    )
+
+
+def _pieces(event: Event) -> list[Event]:
+    texts: Sequence[str] = segment(event.text)
+    if len(texts) == 1:
+        return [event]
+    left_out = len(texts) - MAX_PIECES
+    texts = texts[:MAX_PIECES]
+    if left_out > 0:
+        texts = [*texts[:-1], f"{texts[-1]} [{left_out} more parts were left out]"]
+    return [
+        replace(event, text=text, key=None if event.key is None else f"{event.key}/{number}")
+        for number, text in enumerate(texts)
+        if text.strip()
+    ]
+
+
+def _asked(call: Mapping[str, Any]) -> str:
+    arguments = json.dumps(call.get("args") or {}, ensure_ascii=False, sort_keys=True, default=str)
+    return f"{call['name']}({arguments})"
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\x00".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""hippo-agent in LlamaIndex."""
