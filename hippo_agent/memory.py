@@ -338,6 +338,8 @@ class Memory:
         """
         self._open()
         done = repair(self._record, quarantine=quarantine)
+        if any("maps" in what for what in done):
+            self._here.rederive()
         self._index.rebuild()
         return done
 
@@ -355,12 +357,12 @@ class Memory:
     def export_jsonl(self, path: str | Path) -> int:
         """Write every trace, with its vector, provenance and repeats, to a JSON lines file; returns how many."""
         self._open()
-        return export_jsonl(self._record, path)
+        return export_jsonl(self._record, path, more=self._here.lines())
 
     def import_jsonl(self, path: str | Path) -> int:
         """Take in an exported file: all of it or nothing, never through the gate. Returns how many traces are new."""
         self._open()
-        found = import_jsonl(self._record, path)
+        found = import_jsonl(self._record, path, other=self._here.importer())
         self._episodes.catch_up()
         return found.traces
 

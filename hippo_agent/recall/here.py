@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from hippo_agent.recall.sources import FirstPass, Proposal
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.places import PlaceMark, place_of, seqs_of
 from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.storage.transfer import OtherLines
 from hippo_agent.types import Cue, Event, Hit, Namespace, Trace
 
 if TYPE_CHECKING:
@@ -186,6 +187,38 @@ class PlaceContext:
             mine = namespace == self._namespace
             places = self.places if mine else Places(store, world=namespace, clock=self._clock)
             places.forget_items(texts, texts=texts)
+
+    def rederive(self) -> None:
+        """Fold every map anew from its journal."""
+        for places in self._all():
+            places.rederive()
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """All maps of the bank as lines of an export."""
+        if not self._there:
+            return iter(())
+        from hippo_agent.spatial.store import SpatialStore
+        from hippo_agent.spatial.transfer import world_lines
+
+        return world_lines(SpatialStore(self._record.database))
+
+    def importer(self) -> OtherLines:
+        """Takes such lines in."""
+        from hippo_agent.spatial.store import SpatialStore
+        from hippo_agent.spatial.transfer import WorldImport
+
+        return WorldImport(SpatialStore(self._record.database))
+
+    def _all(self) -> Iterator[Places]:
+        if not self._there:
+            return
+        from hippo_agent.spatial.places import Places
+        from hippo_agent.spatial.store import SpatialStore
+
+        store = SpatialStore(self._record.database)
+        for namespace in store.worlds():
+            mine = namespace == self._namespace
+            yield self.places if mine else Places(store, world=namespace, clock=self._clock)
 
     def _signal(self, place: str) -> float:
         """How new or unexpected it was to arrive at a place, while one is still there."""

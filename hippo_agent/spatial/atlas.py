@@ -91,7 +91,11 @@ class Atlas:
             raise InvalidInput(f"coordinate {coordinate.at!r} is not finite; leave it out when it is not known")
         self.now = max(self.now, at)
         sighting = self.read(text, label, view)
+        if label is None and self._elsewhere(sighting):
+            self.restart()
         seq = self.next_seq
+        if self.trail.current is None:
+            self.trail.began = seq
         self.next_seq += 1
         before = self.trail.current
         usual = None if before is None or label is None else self.map.edge(before, label)
@@ -124,6 +128,7 @@ class Atlas:
             self.map.offer(place.id, offered)
         if vector is not None and place.vector is None:
             place.vector = vector
+        place.last_step = seq
         if before is None:
             self.trail.start = place.id
         if moved or before is None:
@@ -222,6 +227,13 @@ class Atlas:
         if view:
             return sighting if sighting.title is not None and sighting.body else sighting.untitled()
         return self.manner.plain(sighting, action=action, places=self.map)
+
+    def _elsewhere(self, sighting: Sighting) -> bool:
+        """Whether a mere look shows another place than the one we left: we were put there, nobody walked."""
+        here = None if self.trail.current is None else self.map.place(self.trail.current)
+        if here is None or not here.name or sighting.name is None or sighting.dark or sighting.thing:
+            return False
+        return sighting.name != here.name and here.outside is None
 
     def _learn(self, decision: Decision, sighting: Sighting, action: str | None) -> None:
         """How this world speaks, from arrivals that the passages alone make certain."""

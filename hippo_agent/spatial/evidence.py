@@ -164,9 +164,13 @@ def looks(
     manner: Manner,
     *,
     vector: np.ndarray | None = None,
+    began: int = 0,
     weights: Mapping[str, float] = WEIGHTS,
 ) -> Terms:
-    """Evidence from what is seen: log P(text | a later visit) - log P(text | a place never seen)."""
+    """Evidence from what is seen: log P(text | a later visit) - log P(text | a place never seen).
+
+    ``began``: first step of the episode. A world that describes a place once does so once in each episode.
+    """
     place = places.place(candidate)
     terms: Terms = {}
     if vector is not None and place.vector is not None and len(vector) == len(place.vector):
@@ -179,7 +183,7 @@ def looks(
         return terms
     if place.dark or sighting.dark or not (place.sentences or place.name):
         return terms
-    verbosity = manner.verbosity
+    verbosity = manner.verbosity if place.last_step >= began else 1.0
     if not sighting.sentences:
         terms["silent"] = weights["silent"] * (1 - verbosity) + 0.3
         return terms

@@ -345,6 +345,7 @@ class PlaceMap:
         kept.visits += gone.visits
         kept.first_seen = min(kept.first_seen, gone.first_seen)
         kept.last_seen = max(kept.last_seen, gone.last_seen)
+        kept.last_step = max(kept.last_step, gone.last_step)
         kept.sentences |= set(sorted(gone.sentences)[: max(0, MAX_SENTENCES - len(kept.sentences))])
         kept.text = max(kept.text, gone.text, key=len)
         kept.dark = kept.dark and gone.dark

@@ -60,6 +60,7 @@ class Place:
     first_seen: float = 0.0
     last_seen: float = 0.0
     visits: int = 0
+    last_step: int = -1  # seq of the journal's last step here
 
     @property
     def label(self) -> str:
@@ -85,12 +86,12 @@ class Place:
             row["frame"], row["at"] = self.coordinate.frame, list(self.coordinate.at)
         if self.vector is not None:
             row["vector"] = base64.b64encode(self.vector.astype("<f4").tobytes()).decode("ascii")
-        row["seen"] = [self.first_seen, self.last_seen, self.visits]
+        row["seen"] = [self.first_seen, self.last_seen, self.visits, self.last_step]
         return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Place:
-        first, last, visits = row["seen"]
+        first, last, visits, last_step = row["seen"]
         at = row.get("at")
         return cls(
             id=row["id"],
@@ -114,6 +115,7 @@ class Place:
             first_seen=first,
             last_seen=last,
             visits=visits,
+            last_step=last_step,
         )
 
 

@@ -349,6 +349,11 @@ class Places:
             merges = [merge for merge in self._atlas.merges if self._atlas.map.find(merge.new) == here]
             return rows + [{"merge": merge.number, **asdict(merge)} for merge in merges]
 
+    def rederive(self) -> None:
+        """Derive places and passages anew from the places that the journal records: what repairs a damaged map."""
+        with self._world.changing():
+            night.refold(self._world, list(self._atlas.merges))
+
     def forget_place(self, place: str) -> None:
         """Remove a place, its passages, its links and its texts from map and journal."""
         with self._world.changing() as changes:

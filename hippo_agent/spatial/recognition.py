@@ -58,6 +58,7 @@ class Trail:
 
     current: str | None = None
     start: str | None = None  # first place of the episode before
+    began: int = 0  # seq of the first step of this episode
     steps: deque[TrailStep] = field(default_factory=lambda: deque(maxlen=_TAIL))
 
     def restart(self) -> None:
@@ -333,6 +334,7 @@ class _Scene:
             self.sighting,
             self.manner,
             vector=self.vector,
+            began=self.trail.began,
             weights=self.weights,
         )
 

@@ -88,6 +88,9 @@ class Rereading:
         origin = fresh.trail.current
         if step.moved and origin is not None and step.action is not None:
             fresh.map.record(origin, step.action, place, at=step.at, spoken=step.spoken, cost=step.cost)
+        fresh.map.place(place).last_step = step.seq
+        if origin is None:
+            fresh.trail.began = step.seq
         if step.moved or origin is None:
             fresh.map.place(place).visits += 1
         fresh.trail.current = place
@@ -135,6 +138,7 @@ def fold(old: Atlas, steps: Iterable[Step], merges: Iterable[Merge]) -> Atlas:
             failed(fresh, step.place, step.action, step.spoken, sighting)
         if step.text and step.decision.get("kind") != "ride":
             fresh.map.note(step.place, sighting, at=step.at)
+        fresh.map.place(step.place).last_step = step.seq
         if step.moved or step.action is None:
             fresh.map.place(step.place).visits += 1
         tail.append(step)
@@ -148,7 +152,7 @@ def fold(old: Atlas, steps: Iterable[Step], merges: Iterable[Merge]) -> Atlas:
     fresh.steps = list(tail)
     if old.trail.current is not None and tail:
         fresh.trail.current = fresh.map.find(tail[-1].place)
-    fresh.trail.start = old.trail.start
+    fresh.trail.start, fresh.trail.began = old.trail.start, old.trail.began
     fresh.resume(fresh.steps)
     carry(old.map, fresh.map, {place: place for place in fresh.map.places})
     return fresh

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from hippo_agent.errors import StorageError
+from hippo_agent.errors import CorruptMemory, StorageError
 from hippo_agent.spatial.journal import Merge, Step
 from hippo_agent.spatial.place import Edge, Place
 from hippo_agent.storage.places import step_hash, world_name
@@ -88,6 +88,16 @@ class SpatialStore:
             row = connection.execute("SELECT id FROM place_world WHERE namespace = ?", (name,)).fetchone()
             return int(row[0])
 
+    def empty_world(self, connection: sqlite3.Connection, namespace: Namespace) -> int | None:
+        """Inside a running transaction: the number of a world to be filled; None when it has steps already."""
+        name = world_name(namespace)
+        connection.execute("INSERT OR IGNORE INTO place_world (namespace, state) VALUES (?, '{}')", (name,))
+        world = int(connection.execute("SELECT id FROM place_world WHERE namespace = ?", (name,)).fetchone()[0])
+        for table in ("place_step", "place"):
+            if connection.execute(f"SELECT 1 FROM {table} WHERE world = ? LIMIT 1", (world,)).fetchone() is not None:
+                return None
+        return world
+
     def worlds(self) -> list[Namespace]:
         """All namespaces that have a map."""
         with self.connections.read() as connection:
@@ -102,7 +112,13 @@ class SpatialStore:
         return int(row[0])
 
     def load(self, connection: sqlite3.Connection, world: int, *, tail: int = 64) -> Stored:
-        """Everything but the journal, of which only the last steps are read."""
+        """Everything but the journal, of which only the last steps are read. Raises CorruptMemory."""
+        try:
+            return self._load(connection, world, tail)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise CorruptMemory(f"a map is damaged ({error!r}); run `hippo doctor --repair`") from error
+
+    def _load(self, connection: sqlite3.Connection, world: int, tail: int) -> Stored:
         revision, state = connection.execute(
             "SELECT revision, state FROM place_world WHERE id = ?", (world,)
         ).fetchone()
@@ -223,6 +239,14 @@ class SpatialStore:
             ).fetchall()
         return [_step(row) for row in rows]
 
+    def links(self, world: int) -> list[PlaceLink]:
+        """Everything that is remembered at a place of a world."""
+        with self.connections.read() as connection:
+            rows = connection.execute(
+                "SELECT item, kind, place, seq, time FROM place_link WHERE world = ? ORDER BY seq, item", (world,)
+            ).fetchall()
+        return [PlaceLink(item=item, kind=kind, place=place, seq=seq, time=at) for item, kind, place, seq, at in rows]
+
     def links_at(self, world: int, places: Sequence[str], *, since: float | None = None) -> list[PlaceLink]:
         """What is remembered at some places (stored ids), oldest first."""
         found = []
@@ -284,7 +308,10 @@ class SpatialStore:
 
 
 def _step(row: tuple[int, int, str, str]) -> Step:
-    return Step.from_json(row[0], row[1], row[2], json.loads(row[3]))
+    try:
+        return Step.from_json(row[0], row[1], row[2], json.loads(row[3]))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise CorruptMemory(f"step {row[0]} of a map's journal is damaged ({error!r}); restore a backup") from error
 
 
 def _dump(row: Mapping[str, Any]) -> str:

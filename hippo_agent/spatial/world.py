@@ -99,6 +99,7 @@ class World:
         atlas.episode = state.get("episode", 0)
         if "manner" in state:
             atlas.manner = Manner.from_json(state["manner"])
+        atlas.trail.began = state.get("began", 0)
         current, start = state.get("current"), state.get("start")
         atlas.trail.current = atlas.map.find(current) if current is not None and current in atlas.map else None
         atlas.trail.start = start if start is not None and start in atlas.map else None
@@ -174,5 +175,6 @@ class World:
             "manner": self.atlas.manner.to_json(),
             "current": self.atlas.trail.current,
             "start": self.atlas.trail.start,
+            "began": self.atlas.trail.began,
             "now": self._latest,
         }

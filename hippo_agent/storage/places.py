@@ -23,6 +23,7 @@ __all__ = [
     "link",
     "loose_ends",
     "m003_places",
+    "mend",
     "place_of",
     "seqs_of",
     "step_hash",
@@ -170,6 +171,8 @@ def step_hash(seq: int, episode: int, place: str, row: str) -> bytes:
 
 def damaged_steps(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Rows of the journal that are not as written: "world/seq"."""
+    if not _there(connection):
+        return ()
     query = "SELECT world, seq, episode, place, row, row_hash FROM place_step"
     return tuple(
         f"{world}/{seq}"
@@ -178,23 +181,41 @@ def damaged_steps(connection: sqlite3.Connection) -> tuple[str, ...]:
     )
 
 
+_NO_PLACE = (
+    "NOT EXISTS (SELECT 1 FROM place p WHERE p.world = t.world AND p.id = t.{0}) "
+    "AND NOT EXISTS (SELECT 1 FROM place_merge m WHERE m.world = t.world AND m.old = t.{0})"
+)
+#: (table, what names a row, when it is loose): not JSON, edges at no place, links to no place or no trace.
+_LOOSE = (
+    ("place", "id", "NOT json_valid(row)"),
+    ("place_macro", "id", "NOT json_valid(row)"),
+    ("place_edge", "source || ' ' || action", f"NOT json_valid(row) OR ({_NO_PLACE.format('source')})"),
+    (
+        "place_link",
+        "item",
+        "(kind = 'episode' AND NOT EXISTS (SELECT 1 FROM trace WHERE trace.id = t.item)) "
+        f"OR ({_NO_PLACE.format('place')})",
+    ),
+    ("place_merge", "number", _NO_PLACE.format("new")),
+)
+
+
 def loose_ends(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Derived rows that do not hold together: not JSON, edges at no place, links to no place or no trace."""
-    found: list[str] = []
-    for table, name in (("place", "id"), ("place_edge", "source"), ("place_macro", "id")):
-        query = f"SELECT '{table} ' || {name} FROM {table} WHERE NOT json_valid(row)"
-        found += [str(row[0]) for row in connection.execute(query)]
-    for query in (
-        "SELECT 'place_edge ' || source || ' ' || action FROM place_edge e "
-        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = e.world AND p.id = e.source)",
-        "SELECT 'place_link ' || item FROM place_link l WHERE kind = 'episode' "
-        "AND NOT EXISTS (SELECT 1 FROM trace t WHERE t.id = l.item)",
-        "SELECT 'place_link ' || item FROM place_link l "
-        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = l.world AND p.id = l.place) "
-        "AND NOT EXISTS (SELECT 1 FROM place_merge m WHERE m.world = l.world AND m.old = l.place)",
-        "SELECT 'place_merge ' || number FROM place_merge m "
-        "WHERE NOT EXISTS (SELECT 1 FROM place p WHERE p.world = m.world AND p.id = m.new) "
-        "AND NOT EXISTS (SELECT 1 FROM place_merge o WHERE o.world = m.world AND o.old = m.new)",
-    ):
-        found += [str(row[0]) for row in connection.execute(query)]
-    return tuple(found)
+    """Derived rows that do not hold together."""
+    if not _there(connection):
+        return ()
+    return tuple(
+        f"{table} {row[0]}"
+        for table, name, loose in _LOOSE
+        for row in connection.execute(f"SELECT {name} FROM {table} t WHERE {loose}")
+    )
+
+
+def mend(connection: sqlite3.Connection) -> int:
+    """Take loose rows out, inside the caller's transaction; places come back from the journal (`Places.rederive`)."""
+    return sum(connection.execute(f"DELETE FROM {table} AS t WHERE {loose}").rowcount for table, _, loose in _LOOSE)
+
+
+def _there(connection: sqlite3.Connection) -> bool:
+    """Whether there are maps at all: a folder of an older format that is read only has none."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'place_world'").fetchone() is not None

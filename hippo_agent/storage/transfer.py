@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -108,6 +108,15 @@ class Imported:
     observations: int  # written
     existing: int  # traces that were here already, by id or by key
     forgotten: int  # traces left out because they were forgotten here
+    worlds: int = 0  # maps that were not here
+
+
+class OtherLines(Protocol):
+    """Lines that are no traces, in the same transaction; see `import_jsonl`."""
+
+    def knows(self, kind: object) -> bool: ...
+
+    def take(self, connection: sqlite3.Connection, line: Mapping[str, Any]) -> str | None: ...
 
 
 def export_jsonl(
@@ -115,9 +124,13 @@ def export_jsonl(
     target: str | Path,
     *,
     vectors: bool = True,
+    more: Iterable[Mapping[str, Any]] = (),
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write every trace and observation to a file, which appears when it is complete; returns the number of traces."""
+    """Write every trace and observation to a file, which appears when it is complete; returns the number of traces.
+
+    ``more``: further lines, after all traces.
+    """
     path = Path(target)
     draft = path.with_name(path.name + ".part")
     count = 0
@@ -134,6 +147,7 @@ def export_jsonl(
                 count += 1
             if progress is not None:
                 progress(len(batch))
+        file.writelines(dump(line) + "\n" for line in more)
     draft.replace(path)
     return count
 
@@ -145,21 +159,27 @@ def import_jsonl(
     vectors: bool = True,
     max_trust: float = 1.0,
     restore_forgotten: bool = False,
+    other: OtherLines | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Imported:
     """Add the traces of a file in one transaction; ImportFailed names the first bad line, and nothing was imported.
 
-    ``vectors`` False leaves the traces to be embedded anew; ``max_trust`` caps what the file claims for itself. Raises
-    EmbedderMismatch when the file's vectors are of another embedder than the bank's.
+    ``vectors`` False leaves the traces to be embedded anew; ``max_trust`` caps what the file claims for itself;
+    ``other`` takes lines of the types that it knows. Raises EmbedderMismatch when the file's vectors are of another
+    embedder than the bank's.
     """
-    counts = {"traces": 0, "observations": 0, "existing": 0, "forgotten": 0}
+    counts = {"traces": 0, "observations": 0, "existing": 0, "forgotten": 0, "worlds": 0}
     skipped: set[str] = set()
     with Path(source).open("rb") as file, record.database.write(durable=True) as connection:
         for number, raw in _lines(file):
             outcome: str | None
             try:
-                line = _parse(raw)
-                if isinstance(line, _Trace):
+                found = _load(raw)
+                line = None if other is not None and other.knows(found.get("type")) else _parse(found)
+                if line is None:
+                    assert other is not None
+                    outcome = other.take(connection, found)
+                elif isinstance(line, _Trace):
                     outcome = _add_trace(record, connection, line, vectors, max_trust, restore_forgotten)
                     if outcome == "forgotten":
                         skipped.add(line.id)
@@ -167,7 +187,7 @@ def import_jsonl(
                     outcome = _add_observation(connection, line, max_trust, skipped)
             except (ValidationError, InvalidInput, ValueError, RecursionError) as error:
                 raise ImportFailed(
-                    f"line {number} of {str(source)!r} is not a trace ({_reason(error)}); nothing was imported"
+                    f"line {number} of {str(source)!r} is not right ({_reason(error)}); nothing was imported"
                 ) from error
             if outcome is not None:
                 counts[outcome] += 1
@@ -244,12 +264,16 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, raw
 
 
-def _parse(raw: bytes) -> _Trace | _Observation:
+def _load(raw: bytes) -> dict[str, Any]:
     found = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
     if not isinstance(found, dict):
         raise ValueError("it is not a JSON object")
     if _depth(found) > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
+    return found
+
+
+def _parse(found: dict[str, Any]) -> _Trace | _Observation:
     kind = _Observation if found.get("type") == "observation" else _Trace
     return kind.model_validate(found)
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from hippo_agent.errors import StorageError
+from hippo_agent.storage.places import damaged_steps, loose_ends, mend
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.rows import IMMUTABLE, STATE, event_hash, length, row_hash, state_hash
 
@@ -45,13 +46,23 @@ class Verification:
     fts_equal: bool  # the full-text index says what the rows say
     outbox_equal: bool  # following the outbox from the start leads to the rows
     orphans: int  # observations without a trace, and forgotten ids that are back
+    journal_bad: tuple[str, ...] = ()  # steps of maps ("world/seq") that are not as written
+    map_loose: tuple[str, ...] = ()  # rows of maps that do not hold together; repair derives them anew
     index_missing: int = 0
     index_ghosts: int = 0
     self_recall: float = 1.0
 
     @property
     def clean(self) -> bool:
-        bad = self.row_hash_bad or self.vectors_bad or self.orphans or self.index_missing or self.index_ghosts
+        bad = (
+            self.journal_bad
+            or self.map_loose
+            or self.row_hash_bad
+            or self.vectors_bad
+            or self.orphans
+            or self.index_missing
+            or self.index_ghosts
+        )
         return self.record_ok and self.fts_equal and self.outbox_equal and not bad and self.self_recall >= 0.99
 
 
@@ -80,6 +91,8 @@ def verify(record: SqliteRecord, index: Audited | None = None) -> Verification:
         words_bad = checked(_indexed_rows, connection)
         orphans = checked(_orphans, connection)
         traces = checked(_count, connection)
+        journal_bad = checked(damaged_steps, connection)
+        map_loose = checked(loose_ends, connection)
     audit = IndexAudit(missing=0, ghosts=0, self_recall=1.0) if index is None else index.audit()
     return Verification(
         traces=int(traces[0]) if traces[0].isdigit() else -1,
@@ -90,6 +103,8 @@ def verify(record: SqliteRecord, index: Audited | None = None) -> Verification:
         fts_equal=not words_bad and _words_equal(record),
         outbox_equal=not outbox_bad,
         orphans=len(orphans),
+        journal_bad=journal_bad,
+        map_loose=map_loose,
         index_missing=audit.missing,
         index_ghosts=audit.ghosts,
         self_recall=audit.self_recall,
@@ -114,6 +129,8 @@ def repair(record: SqliteRecord, *, quarantine: bool = False) -> tuple[str, ...]
             connection.execute(f"INSERT INTO outbox (op, seq) SELECT 'put', seq FROM trace WHERE seq IN ({_UNSAID})")
             connection.execute(f"INSERT INTO outbox (op, seq) SELECT 'delete', seq FROM ({_UNTRUE})")
             done.append("completed the outbox")
+        if found.map_loose:
+            done.append(f"took {mend(connection)} loose rows out of the maps")
     bad = [trace_id for trace_id in (*found.row_hash_bad, *found.vectors_bad) if trace_id != "?"]
     if quarantine and bad:
         record.set_status(bad, "quarantined")

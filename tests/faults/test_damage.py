@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -173,9 +174,11 @@ def test_what_is_derived_is_repaired_and_damaged_rows_are_set_aside(bank: Path) 
 
 def test_damaged_pages_are_reported_not_raised(bank: Path) -> None:
     path = bank / FILE_NAME
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        roots = [row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'trace'")]
     data = bytearray(path.read_bytes())
-    for page in range(3, len(data) // 8192):
-        data[page * 8192 : page * 8192 + 64] = bytes(64)
+    for page in roots:
+        data[(page - 1) * 8192 : (page - 1) * 8192 + 64] = bytes(64)
     path.write_bytes(data)
     with SqliteRecord(bank) as record:
         found = verify(record)

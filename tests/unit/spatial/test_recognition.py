@@ -200,3 +200,22 @@ def test_contradictions_explained_by_the_way_in_are_split() -> None:
 
 def test_a_fresh_world_believes_little_about_repetition() -> None:
     assert Manner().verbosity == 0.25
+
+
+def test_a_look_at_another_place_begins_a_new_episode() -> None:
+    """A process that starts again somewhere else, or a teleport: no passage is made up, and no room is overwritten."""
+    atlas = Atlas(keep_steps=True)
+    walk(atlas, (None, HALL), ("north", KITCHEN))
+    arrival = atlas.observe(HALL)
+    assert (arrival.place, arrival.moved, atlas.episode) == ("p0", True, 1)
+    assert [edge.action for edge in atlas.map.all_edges()] == ["north"]
+    assert atlas.observe(HALL).moved is False and atlas.episode == 1
+
+
+def test_a_world_that_describes_once_does_so_in_each_episode() -> None:
+    atlas = Atlas(keep_steps=True)
+    walk(atlas, (None, HALL), ("north", KITCHEN), ("south", "Hall"), ("e", STUDY), ("west", "Hall"))
+    assert atlas.manner.verbosity < 0.3
+    atlas.restart()
+    seen = walk(atlas, (None, KITCHEN), ("south", HALL), ("east", STUDY))
+    assert [arrival.place for arrival in seen] == ["p1", "p0", "p3"]
