@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hippo_agent import intake
+from hippo_agent.asking import Answer, Asker
 from hippo_agent.config import Config
 from hippo_agent.embedding.base import Embedder
 from hippo_agent.embedding.sentence_transformer import SentenceTransformerEmbedder
@@ -25,6 +26,8 @@ from hippo_agent.episodic.retention import Retention
 from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, MemoryClosed, TraceNotFound
+from hippo_agent.model.states import FOLDER as STATES
+from hippo_agent.model.states import forget_states
 from hippo_agent.progress import Progress, reporter
 from hippo_agent.recall import Recall, Recaller
 from hippo_agent.recall.here import PlaceContext, PlaceRecall
@@ -38,6 +41,7 @@ from hippo_agent.storage.verify import Verification, repair, verify
 from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
 
 if TYPE_CHECKING:
+    from hippo_agent.model.local import LocalModel
     from hippo_agent.spatial.places import Places
 
 __all__ = ["Memory"]
@@ -113,6 +117,7 @@ class Memory:
             config=self.config.recall,
             sources=(self._here,),
         )
+        self._asker = Asker(None if read_only else self.folder / STATES)
 
     @property
     def places(self) -> Places:
@@ -283,6 +288,21 @@ class Memory:
             min_trust=intake.unit_interval(min_trust, what="min_trust"),
         )
 
+    def ask(
+        self, question: str, *, reader: str = "auto", model: LocalModel | str | None = None, k: int = 8, **filters: Any
+    ) -> Answer:
+        """What a local model answers from what the question brings back; it says when it does not know.
+
+        Args:
+            reader: "prefix" (traces as keys and values), "adapter" (trained), "prompt" (text), or "auto".
+            model: a `LocalModel`, or the name or folder of one; None: the tiny one in the package.
+            k: traces that it reads. filters: further arguments of `recall`.
+
+        Raises:
+            ModelUnavailable, OutOfMemory, ReaderError (the model does not allow this reader), and those of `recall`.
+        """
+        return self._asker.ask(question, self.recall(question, k=k, **filters), reader=reader, model=model)
+
     def reinforce(self, trace_ids: Sequence[str]) -> int:
         """Tell the memory that these traces were useful: they fade slower. Returns how many are known."""
         self._open()
@@ -315,6 +335,7 @@ class Memory:
         self._here.forget(traces)
         deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
         self._episodes.forget(traces)
+        forget_states(self.folder, ids)
         return deleted
 
     def scrub(self) -> None:
@@ -325,6 +346,7 @@ class Memory:
         self._open()
         self._index.purge()
         self._record.scrub()
+        forget_states(self.folder)
 
     def verify(self) -> Verification:
         """Check every row, its hashes, the full text, the outbox and the index; reads only."""
