@@ -13,6 +13,7 @@ from hippo_agent.episodic.gate import GateConfig
 from hippo_agent.episodic.retention import RetentionConfig
 from hippo_agent.errors import ConfigError
 from hippo_agent.recall import RecallConfig
+from hippo_agent.relational.config import RelationalConfig
 from hippo_agent.storage.base import Durability
 from hippo_agent.storage.index.managed import IndexKind
 
@@ -25,6 +26,7 @@ class Config:
 
     gate: GateConfig = field(default_factory=GateConfig)
     recall: RecallConfig = field(default_factory=RecallConfig)
+    relational: RelationalConfig = field(default_factory=RelationalConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     index: IndexKind = "auto"  # "exact", "chroma", or by size
     durability: Durability = "process"  # "process": survives kill -9; "power": a power cut too, slower

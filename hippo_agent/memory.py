@@ -30,7 +30,15 @@ from hippo_agent.model.states import FOLDER as STATES
 from hippo_agent.model.states import forget_states
 from hippo_agent.progress import Progress, reporter
 from hippo_agent.recall import Recall, Recaller
+from hippo_agent.recall.claims import ClaimSource
 from hippo_agent.recall.here import PlaceContext, PlaceRecall
+from hippo_agent.recall.links import LinkSource
+from hippo_agent.recall.sources import CandidateSource
+from hippo_agent.relational.associations import Associations
+from hippo_agent.relational.extraction.choice import LazyExtractor
+from hippo_agent.relational.facade import Facts
+from hippo_agent.relational.fact_vectors import FactVectors
+from hippo_agent.relational.store import FactStore
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.items import Items
 from hippo_agent.storage.mirror import Mirror
@@ -109,13 +117,25 @@ class Memory:
         self._items = Items(
             self._record.database, embed=self._vectors.embed, embedder_id=lambda: self._vectors.id, clock=clock
         )
+        self._facts, vectors = self._fact_store()
         self._recaller = Recaller(
             self._record,
             self._mirror,
             self._index,
             self._vectors,
             config=self.config.recall,
-            sources=(self._here,),
+            sources=(self._here, *self._sources(vectors)),
+        )
+        self.facts = Facts(
+            self._facts,
+            vectors,
+            self._record,
+            embed=self._vectors.embed,
+            recall=self._recalled,
+            namespace=self.namespace,
+            read_only=self._record.read_only,
+            check_open=self._open,
+            clean_namespace=self._inside,
         )
         self._asker = Asker(None if read_only else self.folder / STATES)
 
@@ -336,6 +356,7 @@ class Memory:
         deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
         self._episodes.forget(traces)
         forget_states(self.folder, ids)
+        self._facts.prune()
         return deleted
 
     def scrub(self) -> None:
@@ -412,6 +433,23 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _fact_store(self) -> tuple[FactStore, FactVectors]:
+        config = self.config.relational
+        extractor = LazyExtractor(config.extractor, self._vectors.embedder)
+        store = FactStore(self._record.database, extractor, config=config.promotion, clock=self._clock)
+        return store, FactVectors(self._record.database, self._vectors.embed, lambda: self._vectors.id)
+
+    def _sources(self, vectors: FactVectors) -> tuple[CandidateSource, ...]:
+        config = self.config.relational
+        associations = Associations(self._record, self._vectors.embed, config=config.association)
+        return (
+            ClaimSource(vectors, self._vectors.embed, weight=config.claims),
+            LinkSource(associations, weight=config.links, limit=config.linked),
+        )
+
+    def _recalled(self, text: str, namespace: Namespace, min_trust: float, k: int) -> Sequence[Trace]:
+        return self._recaller.recall(Cue(text=text, namespace=namespace, min_trust=min_trust, k=k)).traces
 
     def _open(self) -> None:
         if self._closed:

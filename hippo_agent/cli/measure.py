@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="locomo, longmemeval, partial-cue, lures or gate.")],
-    data: Annotated[Path | None, typer.Option(help="The data file; lures needs none.")] = None,
+    suite: Annotated[
+        str,
+        typer.Argument(help="locomo, longmemeval, partial-cue, lures, gate, multihop, conflicts or extraction."),
+    ],
+    data: Annotated[Path | None, typer.Option(help="The data file; lures and conflicts need none.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="multihop: the passages, when the data has none.")] = None,
+    triples: Annotated[
+        Path | None, typer.Option(help="multihop: somebody's OpenIE results, in place of our extraction.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="A sample of so many questions, drawn with the seed.")] = None,
     seed: Annotated[int, typer.Option(help="Of the sample, and of what the suite makes up.")] = 0,
     out: Annotated[
@@ -49,6 +56,7 @@ def evaluate(
             seed=seed,
             systems=system,
             tick=tick,
+            files={name: path for name, path in (("corpus", corpus), ("triples", triples)) if path is not None},
         )
     if out is not None and str(out) == STDIN:
         emit(report.as_dict())

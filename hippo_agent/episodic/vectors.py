@@ -26,7 +26,7 @@ class BankVectors:
     """Texts to vectors for one record; refuses an embedder whose vectors the bank does not hold."""
 
     def __init__(self, embedder: Embedder, record: SqliteRecord) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._record = record
         self._checked = False
         self.missing: str | None = None  # why there are no vectors now
@@ -34,7 +34,7 @@ class BankVectors:
     @property
     def id(self) -> str:
         """The embedder's id, which names its weights."""
-        return self._embedder.id
+        return self.embedder.id
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
         """[n, d] float32 unit rows; None (with `missing` set) when no model is here.
@@ -43,14 +43,14 @@ class BankVectors:
         """
         try:
             self._check()
-            vectors = self._embedder.embed(texts)
+            vectors = self.embedder.embed(texts)
         except ModelUnavailable as exc:
             if self.missing is None:
                 logger.warning("no vectors for now: %s", exc)
             self.missing = str(exc)
             return None
         self.missing = None
-        return _checked(vectors, (len(texts), self._embedder.dim)) if len(texts) else vectors
+        return _checked(vectors, (len(texts), self.embedder.dim)) if len(texts) else vectors
 
     def prepare(self) -> None:
         """Load the model, check it against the bank, and embed what waits; where there is none, say so once."""
@@ -59,19 +59,19 @@ class BankVectors:
 
     def of_words(self, words: Sequence[str]) -> NDArray[np.float32] | None:
         """[n, w] vectors of single words; None when the embedder has none, or no model is here."""
-        if not isinstance(self._embedder, WordEmbedder) or self.missing is not None:
+        if not isinstance(self.embedder, WordEmbedder) or self.missing is not None:
             return None
-        return self._embedder.word_vectors(words)
+        return self.embedder.word_vectors(words)
 
     def embed_backlog(self, *, done: Callable[[int], None] | None = None) -> int:
         """Give vectors to the traces that were written without one; returns how many got one."""
         total = 0
-        while waiting := self._record.unembedded(self._embedder.id, limit=_BATCH):
+        while waiting := self._record.unembedded(self.embedder.id, limit=_BATCH):
             vectors = self.embed([trace.text for trace in waiting])
             if vectors is None:
                 break
             by_id = {trace.id: vector for trace, vector in zip(waiting, vectors, strict=True)}
-            total += self._record.set_vectors(by_id, embedder_id=self._embedder.id)
+            total += self._record.set_vectors(by_id, embedder_id=self.embedder.id)
             if done is not None:
                 done(total)
         return total
@@ -81,9 +81,9 @@ class BankVectors:
 
         Safe to interrupt: what was not reached yet is found by its words and embedded by the next call.
         """
-        self._embedder.embed(["a model that cannot be loaded must not cost the old vectors"])
+        self.embedder.embed(["a model that cannot be loaded must not cost the old vectors"])
         held = self._record.embedder()
-        if held is not None and held[0] != self._embedder.id:
+        if held is not None and held[0] != self.embedder.id:
             self._record.drop_vectors()
         self._checked = True
         return self.embed_backlog(done=done)
@@ -92,9 +92,9 @@ class BankVectors:
         if self._checked:
             return
         held = self._record.embedder()
-        if held is not None and held[0] != self._embedder.id:
+        if held is not None and held[0] != self.embedder.id:
             raise EmbedderMismatch(
-                f"the bank holds vectors of {held[0]!r}, not of {self._embedder.id!r}, and they are never mixed; "
+                f"the bank holds vectors of {held[0]!r}, not of {self.embedder.id!r}, and they are never mixed; "
                 "open it with the former, or replace them with memory.reembed()"
             )
         self._checked = True

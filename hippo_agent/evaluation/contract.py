@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from hippo_agent.embedding.base import Embedder
 from hippo_agent.types import Cue, Event, Hit, Receipt, Trace
 
-__all__ = ["MemoryUnderTest", "OpenMemory", "Recalled"]
+__all__ = ["FactsUnderTest", "MemoryUnderTest", "OpenMemory", "Recalled"]
 
 
 class Recalled(Protocol):
@@ -23,8 +23,17 @@ class Recalled(Protocol):
         ...
 
 
+class FactsUnderTest(Protocol):
+    """The part of `memory.facts` that the suites use."""
+
+    def catch_up(self, *, progress: Callable[[int, int], None] | Literal[False] | None = None) -> int: ...
+
+
 class MemoryUnderTest(Protocol):
     """The part of `Memory` that the suites use."""
+
+    @property
+    def facts(self) -> FactsUnderTest: ...
 
     def write_many(
         self, events: Iterable[Event], *, progress: Callable[[int, int], None] | Literal[False] | None = None

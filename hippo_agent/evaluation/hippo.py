@@ -18,16 +18,19 @@ __all__ = ["HippoRanker", "HippoSystem", "to_event"]
 
 @dataclass(frozen=True)
 class HippoSystem:
-    """Writes each turn as an event and ranks by `recall`."""
+    """Writes each turn as an event and ranks by `recall`; with ``facts`` after reading its facts, as at night."""
 
     open_memory: OpenMemory
     write_rate: float | None = None
     name: str = "hippo"
+    facts: bool = False
 
     @contextmanager
     def open(self, pool: Pool) -> Iterator[Ranker]:
         with self.memory(pool) as memory:
             memory.write_many(map(to_event, pool.turns), progress=False)
+            if self.facts:
+                memory.facts.catch_up(progress=False)
             yield HippoRanker(memory)
 
     @contextmanager

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "versions"]
 
+_ACROSS = 8  # systems that fit side by side
 _PACKAGES = ("numpy", "torch", "transformers", "sentence-transformers", "chromadb")
 
 
@@ -60,20 +61,32 @@ class Report:
         return rows
 
     def table(self) -> Table:
-        """Metrics down, systems across; the best of each line is bold."""
+        """Metrics down, systems across (the other way round for many systems); the best of each metric is bold."""
         from rich.markup import escape
         from rich.table import Table
 
         table = Table(title=escape(f"{self.suite} on {self.dataset}: {self.n} questions, seed {self.seed}"))
-        table.add_column("metric", no_wrap=True)
-        for name in self.systems:
-            table.add_column(escape(name), justify="right")
-        for metric in dict.fromkeys(metric for metrics in self.systems.values() for metric in metrics):
-            values = [metrics.get(metric) for metrics in self.systems.values()]
-            best = max(value for value in values if value is not None)
-            cells = ["" if value is None else f"{value:.3f}" for value in values]
-            bold = [f"[bold]{cell}[/bold]" if cell == f"{best:.3f}" else cell for cell in cells]
-            table.add_row(escape(metric), *bold)
+        metrics = list(dict.fromkeys(metric for found in self.systems.values() for metric in found))
+        best = {m: max(found[m] for found in self.systems.values() if m in found) for m in metrics}
+
+        def cell(system: str, metric: str) -> str:
+            value = self.systems[system].get(metric)
+            if value is None:
+                return ""
+            return f"[bold]{value:.3f}[/bold]" if f"{value:.3f}" == f"{best[metric]:.3f}" else f"{value:.3f}"
+
+        if len(self.systems) <= _ACROSS:
+            table.add_column("metric", no_wrap=True)
+            for system in self.systems:
+                table.add_column(escape(system), justify="right")
+            for metric in metrics:
+                table.add_row(escape(metric), *(cell(system, metric) for system in self.systems))
+        else:
+            table.add_column("system", no_wrap=True)
+            for metric in metrics:
+                table.add_column(escape(metric), justify="right")
+            for system in self.systems:
+                table.add_row(escape(system), *(cell(system, metric) for metric in metrics))
         if self.skipped:
             table.caption = escape("; ".join(f"no {name}: {reason}" for name, reason in self.skipped.items()))
         return table

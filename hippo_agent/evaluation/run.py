@@ -45,6 +45,7 @@ class Run:
     limit: int | None = None
     seed: int = 0
     tick: Callable[[int, int], None] | None = None
+    only: Sequence[str] | None = None  # names of the systems that were asked for; None: all
     files: Mapping[str, Path] = field(default_factory=dict)  # further files by name: "corpus", "triples"
     skipped: dict[str, str] = field(default_factory=dict)
     left_out: int = 0  # questions without resolvable evidence
@@ -54,6 +55,10 @@ class Run:
 
     def pool(self, turns: Sequence[Turn], *, fragments: bool = False) -> Pool:
         return Pool(tuple(turns), self.embedder, fragments=fragments)
+
+    def wants(self, name: str) -> bool:
+        """Whether a system of the suite's own was asked for."""
+        return self.only is None or name in self.only
 
     def expect(self, questions: int, *, each: int | None = None) -> None:
         """So many questions will be asked, each of them ``each`` times: of every system once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hippo_agent.embedding.base import Embedder
@@ -30,6 +30,15 @@ SUITES: Mapping[str, Suite] = {
     "extraction": extraction.run,
 }
 
+#: Suites that make up what they measure; a data file only adds to it.
+INVENTED: Mapping[str, Callable[[Path | None, Run], Outcome]] = {"lures": lures.run, "conflicts": conflicts.run}
+
+#: Suites in which the memory is also measured after it has read its facts, which takes a model's pass over all texts.
+READS_FACTS = ("locomo", "multihop")
+
+#: Systems that a suite brings along.
+OWN: Mapping[str, Iterable[str]] = {"multihop": multihop.OWN}
+
 
 def run_suite(
     name: str,
@@ -46,10 +55,10 @@ def run_suite(
     """Measure the memory and every baseline on a data file, in one run.
 
     Args:
-        data: the file that the suite reads; "lures" needs none, and takes one as distractors.
+        data: the file that the suite reads; "conflicts" needs none, "lures" takes one as distractors.
         open_memory: how to open the memory under test.
         limit: a sample of so many questions, drawn by the seed.
-        systems: only these of "hippo" and the baselines; None: all.
+        systems: only these of "hippo", the baselines and what the suite brings along; None: all.
         tick: told (answered, in all) as the run goes on.
         files: further files that a suite reads, by name: "corpus" and "triples" of ``multihop``.
 
@@ -59,12 +68,16 @@ def run_suite(
     """
     if name not in SUITES:
         raise ConfigError(f"there is no suite {name!r}; choose one of {', '.join(SUITES)}")
-    if data is None and name != "lures":
+    if data is None and name not in INVENTED:
         raise ConfigError(f"the suite {name!r} needs a data file; name it with --data")
     if limit is not None and limit < 1:
         raise ConfigError(f"limit {limit!r} asks nothing; give at least 1, or leave it out for all")
+    known: list[System] = [*BASELINES, HippoSystem(open_memory)]
+    if name in READS_FACTS:
+        known.append(HippoSystem(open_memory, facts=True, name="hippo + facts"))
     run = Run(
-        systems=_chosen((*BASELINES, HippoSystem(open_memory)), systems),
+        systems=_chosen(known, systems, OWN.get(name, ())),
+        only=systems,
         open_memory=open_memory,
         embedder=CachedEmbedder(embedder),
         limit=limit,
@@ -72,7 +85,7 @@ def run_suite(
         tick=tick,
         files=files or {},
     )
-    outcome = lures.run(data, run) if data is None else SUITES[name](data, run)
+    outcome = SUITES[name](data, run) if data is not None else INVENTED[name](data, run)
     return Report(
         suite=name,
         dataset=data.name if data else "invented",
@@ -87,8 +100,8 @@ def run_suite(
     )
 
 
-def _chosen(known: Sequence[System], wanted: Sequence[str] | None) -> list[System]:
-    names = [system.name for system in known]
+def _chosen(known: Sequence[System], wanted: Sequence[str] | None, own: Iterable[str]) -> list[System]:
+    names = [*(system.name for system in known), *own]
     for name in wanted or ():
         if name not in names:
             raise ConfigError(f"there is no system {name!r}; choose from {', '.join(names)}")

@@ -94,6 +94,7 @@ class Recaller:
             first = FirstPass(
                 cue=cue,
                 question=query.question,
+                text=query.text,
                 vector=vector,
                 points=dict(zip(seqs, points.total.tolist(), strict=True)),
                 columns=columns,

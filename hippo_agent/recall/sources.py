@@ -35,7 +35,8 @@ class FirstPass:
 
     cue: Cue
     question: bool  # the cue was read as a question, not as a fragment
-    vector: Vector | None  # [d] of the cue; None when the bank or the cue has none
+    text: str  # what the vector is of: the cue, in a question without the names of speakers
+    vector: Vector | None  # [d]; None when the bank or the cue has none
     points: Mapping[int, float]  # fused score of each candidate, by seq
     columns: Columns  # all traces
     visible: Mask  # [n] the rows of the columns that pass the cue's filters

@@ -10,19 +10,20 @@ nearer to the name are walked first. No template and no LLM; what cannot be walk
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from hippo_agent.relational.entities import key
 from hippo_agent.relational.extraction.dates import find_date, moment
 from hippo_agent.relational.facts import Resolution
+from hippo_agent.relational.reading import FactReader
 from hippo_agent.relational.relations import content_stems, relation
-from hippo_agent.relational.store import FactStore
 from hippo_agent.relational.words import STOP_WORDS, Word, stem, words
 from hippo_agent.types import Namespace
 
-__all__ = ["Answer", "answer", "asks_for"]
+__all__ = ["Answer", "answer", "asks_for", "names_in"]
 
 _HOPS = 3
 _NAME_WORDS = 9
@@ -56,20 +57,23 @@ class _Walk:
         return (sum(self.explained.values()), ordered, -len(self.steps))
 
 
-def answer(store: FactStore, question: str, *, at: datetime | None = None, namespace: Namespace = ()) -> Answer:
+def answer(
+    store: FactReader, question: str, *, at: datetime | None = None, namespace: Namespace = (), min_trust: float = 0.0
+) -> Answer:
     """Walk from the names of a question; without ``at`` a date in the question, else now."""
     if at is None and (date := find_date(question)) is not None:
         at = moment(date[0])
+    resolve = partial(store.current, at=at, namespace=namespace, min_trust=min_trust)
     asked = words(question)
     best: _Walk | None = None
-    for start, end in _named(store, asked, namespace):
+    for start, end in names_in(store, asked, namespace):
         rest = {
             stem(word.lower): float(min(abs(i - start), abs(i - end + 1)))
             for i, word in enumerate(asked)
             if not start <= i < end and word.lower not in STOP_WORDS
         }
         name = " ".join(word.raw for word in asked[start:end])
-        walk = _explore(store, _Walk(name, {}, (), ()), rest, at, namespace)
+        walk = _explore(store, resolve, _Walk(name, {}, (), ()), rest, namespace)
         if walk.steps and (best is None or walk.rank() > best.rank()):
             best = walk
     if best is None:
@@ -77,7 +81,13 @@ def answer(store: FactStore, question: str, *, at: datetime | None = None, names
     return Answer(value=best.steps[-1].value, steps=best.steps)
 
 
-def _explore(store: FactStore, walk: _Walk, rest: dict[str, float], at: datetime | None, namespace: Namespace) -> _Walk:
+def _explore(
+    store: FactReader,
+    resolve: Callable[[str, str], Resolution],
+    walk: _Walk,
+    rest: dict[str, float],
+    namespace: Namespace,
+) -> _Walk:
     best = walk
     if walk.at is None or len(walk.steps) >= _HOPS:
         return best
@@ -88,15 +98,15 @@ def _explore(store: FactStore, walk: _Walk, rest: dict[str, float], at: datetime
             continue
         top = max(gained.values())
         place = min(rest[word] for word, weight in gained.items() if weight == top)
-        step = store.current(walk.at, predicate, at=at, namespace=namespace)
+        step = resolve(walk.at, predicate)
         further = _Walk(step.value, {**walk.explained, **gained}, (*walk.places, place), (*walk.steps, step))
-        found = _explore(store, further, rest, at, namespace)
+        found = _explore(store, resolve, further, rest, namespace)
         if found.rank() > best.rank():
             best = found
     return best
 
 
-def _named(store: FactStore, asked: list[Word], namespace: Namespace) -> list[tuple[int, int]]:
+def names_in(store: FactReader, asked: Sequence[Word], namespace: Namespace = ()) -> list[tuple[int, int]]:
     """Ranges of words that are known names, the longest first, none inside another."""
     spans = {
         (i, j): key(" ".join(word.raw for word in asked[i:j]))

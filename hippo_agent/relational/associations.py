@@ -3,8 +3,9 @@
     associations = Associations(record, embedder.embed)
     for seq, item in associations.expand(question, vector, base).items(): ...
 
-Derived and never saved. A text of one sentence is its own sentence; those of longer ones are embedded when a question
-first reaches their passage, a few at a time, and kept.
+Derived and never saved. Only texts with a heading take part (a first line alone, or ``meta["title"]``): links lead to
+what a text is about, and in dialogue they measured as a loss. A text of one sentence is its own sentence; those of
+longer ones are embedded when a question first reaches their passage, a few at a time, and kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from hippo_agent.relational.association import DEFAULT, AssociationConfig, Link, associate, named_topics
 from hippo_agent.relational.passages import PassageIndex
-from hippo_agent.relational.words import words
+from hippo_agent.relational.words import heading, words
 from hippo_agent.storage.base import RecordStore
 from hippo_agent.types import Trace
 
@@ -41,7 +42,7 @@ class Associations:
     def __init__(
         self,
         record: RecordStore,
-        embed: Callable[[Sequence[str]], Floats],
+        embed: Callable[[Sequence[str]], Floats | None],
         *,
         config: AssociationConfig = DEFAULT,
     ) -> None:
@@ -51,12 +52,17 @@ class Associations:
         self._index = PassageIndex()
         self._position: int | None = None
 
-    def refresh(self) -> PassageIndex:
-        """The index at the record's newest state; microseconds when nothing changed."""
+    def refresh(self, *, most: int | None = None) -> PassageIndex:
+        """The index at the record's newest state; microseconds when nothing changed.
+
+        ``most``: where there are more texts with a heading, only so many and one are taken.
+        """
         position = self._record.position()
         if self._position is None:
             for batch in self._record.scan():
                 for trace, vector in batch:
+                    if most is not None and len(self._index) > most:
+                        break
                     self._take(trace, vector)
         elif position != self._position:
             changes = self._record.changes(self._position)
@@ -103,8 +109,11 @@ class Associations:
         return out
 
     def _take(self, trace: Trace, vector: Floats | None) -> None:
-        title = trace.meta.get("title")
-        row = self._index.add(trace.seq, trace.text, title=title if isinstance(title, str) and title.strip() else None)
+        found = trace.meta.get("title")
+        title = found if isinstance(found, str) and found.strip() else None
+        if title is None and heading(trace.text) is None:
+            return
+        row = self._index.add(trace.seq, trace.text, title=title)
         if vector is not None and len(self._index.passage(row).spans) == 1:
             self._index.set_vectors(row, vector[None])
 
@@ -116,6 +125,8 @@ class Associations:
         if not lines:
             return
         vectors = self._embed([line for _, line in lines])
+        if vectors is None:  # no model is here: the passage's own similarity serves
+            return
         for row in waiting:
             places = [at for at, (owner, _) in enumerate(lines) if owner == row]
             if places:

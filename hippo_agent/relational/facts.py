@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Entity", "Fact", "FactStatus", "Resolution", "Statement", "Triple"]
+from hippo_agent.types import Namespace
+
+__all__ = ["Entity", "Fact", "FactStatus", "Resolution", "Statement", "Triple", "in_words"]
 
 FactStatus = Literal["active", "deferred"]
+
+
+def in_words(subject: str, predicate: str, value: str, *, denied: bool = False) -> str:
+    """A claim as words."""
+    return f"{subject} {'not ' if denied else ''}{predicate} {value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,7 @@ class Statement:
     confidence: float
     trust: float
     principal: str
+    where: str = ""  # where it holds, as it was said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,7 @@ class Fact:
     """An accepted (or waiting) claim. Valid from ``valid_at`` (None: always) until before ``invalid_at``."""
 
     id: int
+    namespace: Namespace
     subject: str
     predicate: str
     object: str
@@ -78,6 +87,11 @@ class Fact:
     def traces(self) -> tuple[str, ...]:
         """Ids of the traces that say it."""
         return tuple(dict.fromkeys(statement.trace_id for statement in self.statements))
+
+    @property
+    def text(self) -> str:
+        """The fact as words."""
+        return in_words(self.subject, self.predicate, self.object, denied=self.denied)
 
     def holds(self, at: datetime) -> bool:
         """Whether it is true in the world at a time."""

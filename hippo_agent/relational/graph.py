@@ -43,6 +43,7 @@ class KnowledgeGraph:
         self._nodes: list[Node] = []
         self._names: dict[str, str] = {}  # folded -> as first written
         self._rows: dict[int, tuple[int, ...]] = {}  # fact -> node numbers that it is joined with
+        self._joined: dict[tuple[int, int], None] = {}  # node numbers of entities that may be one thing
         self._matrix: _Matrix | None = None
         for edge in edges:
             self.add(edge)
@@ -68,6 +69,13 @@ class KnowledgeGraph:
         """Let a fact go; nodes that nothing joins any more stay without edges until the graph is built anew."""
         if self._facts.pop(fact, None) is not None:
             del self._rows[fact]
+            self._matrix = None
+
+    def join(self, first: str, second: str) -> None:
+        """Let the walk step between two entities that may be one thing; unknown ones are ignored."""
+        a, b = self._numbers.get(("entity", key(first))), self._numbers.get(("entity", key(second)))
+        if a is not None and b is not None and a != b:
+            self._joined[min(a, b), max(a, b)] = None
             self._matrix = None
 
     def nodes(self) -> list[Node]:
@@ -136,6 +144,9 @@ class KnowledgeGraph:
                 passage: Node = ("passage", trace)
                 graph.add_node(passage, kind="passage", label=trace)
                 graph.add_edge(fact, passage, role="said in")
+        for a, b in self._joined:
+            if self._nodes[a] in graph and self._nodes[b] in graph:
+                graph.add_edge(self._nodes[a], self._nodes[b], role="alike")
         return graph
 
     def _number(self, node: Node) -> int:
@@ -147,11 +158,14 @@ class KnowledgeGraph:
 
     def _current(self) -> _Matrix:
         if self._matrix is None:
+            count = sum(len(ends) for ends in self._rows.values())
             facts = np.fromiter(
-                (self._numbers["fact", str(fact)] for fact, ends in self._rows.items() for _ in ends), dtype=np.int64
+                (self._numbers["fact", str(fact)] for fact, ends in self._rows.items() for _ in ends), np.int32, count
             )
-            ends = np.fromiter((end for ends in self._rows.values() for end in ends), dtype=np.int64)
-            self._matrix = _Matrix(facts, ends, len(self._nodes))
+            ends = np.fromiter((end for ends in self._rows.values() for end in ends), np.int32, count)
+            alike = np.array(list(self._joined), dtype=np.int32).reshape(-1, 2)
+            first, second = np.concatenate([facts, alike[:, 0]]), np.concatenate([ends, alike[:, 1]])
+            self._matrix = _Matrix(first, second, len(self._nodes))
         return self._matrix
 
 
@@ -159,37 +173,34 @@ class KnowledgeGraph:
 class _Matrix:
     """Transition probabilities of the random walk; edges in both directions."""
 
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
     size: int
 
     @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        return np.bincount(np.concatenate([self.first, self.second]), minlength=self.size)
+
+    @cached_property
     def steps(self) -> Any:
-        """Sparse [n, n]: 1 where two nodes are joined."""
+        """Sparse [n, n]: the probability of stepping from a column's node to a row's."""
         from scipy import sparse
 
-        ones = np.ones(len(self.first))
-        half = sparse.csr_matrix((ones, (self.first, self.second)), shape=(self.size, self.size))
-        return (half + half.T).tocsr()
-
-    @cached_property
-    def degree(self) -> NDArray[np.int64]:
-        ends = np.concatenate([self.first, self.second])
-        return np.bincount(ends, minlength=self.size)
-
-    @cached_property
-    def share(self) -> NDArray[np.float64]:
-        return np.divide(1.0, self.degree, out=np.zeros(self.size), where=self.degree > 0)
+        rows = np.concatenate([self.first, self.second])
+        columns = np.concatenate([self.second, self.first])
+        return sparse.csr_matrix((1.0 / self.degree[columns], (rows, columns)), shape=(self.size, self.size))
 
     def walk(self, start: NDArray[np.float64], damping: float, tolerance: float, rounds: int) -> NDArray[np.float64]:
         """Power iteration; a walker without a way out starts again, as in networkx."""
+        stuck = np.flatnonzero((self.degree == 0) & (start > 0.0))  # no walk leads to a node that nothing joins
+        again = (1.0 - damping) * start
         scores: NDArray[np.float64] = start
-        stuck = self.degree == 0
         for _ in range(rounds):
-            lost = float(scores[stuck].sum())
-            following: NDArray[np.float64] = (
-                damping * (self.steps @ (self.share * scores) + lost * start) + (1.0 - damping) * start
-            )
+            following: NDArray[np.float64] = self.steps @ scores
+            following *= damping
+            following += again
+            if len(stuck):
+                following += damping * float(scores[stuck].sum()) * start
             if float(np.abs(following - scores).sum()) < tolerance:
                 return following
             scores = following

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from hippo_agent.errors import MigrationError
 from hippo_agent.storage.item_tables import m004_items
 from hippo_agent.storage.places import m003_places
-from hippo_agent.storage.relational_tables import m002_relational
+from hippo_agent.storage.relational_tables import m002_relational, m005_facts_read
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "TOKENIZER", "apply", "schema_version"]
 
@@ -139,7 +139,7 @@ CREATE TABLE decision (
 ) STRICT
 """
 
-MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places, m004_items)
+MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places, m004_items, m005_facts_read)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -1,17 +1,16 @@
 """Tables of the relational store: entities, facts, where they were said, and why they were let in.
 
-A fact row is a claim (subject, predicate, object, denied or not); a `statement` row is one trace saying it.
-Statements go
-with their trace (ON DELETE CASCADE); a fact without statements and without parents goes with its last statement, by the
-store. Nothing is overwritten: a value that is no longer true gets ``invalid_at``. Times are microseconds since 1970,
-UTC.
+A fact row is a claim (subject, predicate, object, denied or not); a `statement` row is one trace saying it. Statements
+go with their trace (ON DELETE CASCADE); a fact without statements and without parents goes with its last statement, by
+the store. Nothing is overwritten: a value that is no longer true gets ``invalid_at``. Times are microseconds since
+1970, UTC.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["m002_relational"]
+__all__ = ["m002_relational", "m005_facts_read"]
 
 
 def m002_relational(connection: sqlite3.Connection) -> None:
@@ -19,6 +18,24 @@ def m002_relational(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";;"):
         connection.execute(statement)
 
+
+def m005_facts_read(connection: sqlite3.Connection) -> None:
+    """Vectors of facts, and which traces were read for facts; those with a statement were."""
+    for statement in _READ.split(";;"):
+        connection.execute(statement)
+
+
+_READ = """
+CREATE TABLE fact_vector (
+    fact INTEGER PRIMARY KEY REFERENCES fact (id) ON DELETE CASCADE,
+    embedder_id TEXT NOT NULL,
+    vec BLOB NOT NULL
+) STRICT
+;;
+CREATE TABLE read_trace (trace INTEGER PRIMARY KEY REFERENCES trace (seq) ON DELETE CASCADE) STRICT
+;;
+INSERT INTO read_trace SELECT DISTINCT trace FROM statement
+"""
 
 _TABLES = """
 CREATE TABLE entity (

@@ -20,7 +20,7 @@ from typing import Any
 from hippo_agent.errors import DataError
 from hippo_agent.evaluation.data.files import field, read_json, read_text
 
-__all__ = ["HopQuestion", "MultihopData", "TitledPassage", "load_multihop"]
+__all__ = ["HopQuestion", "MultihopData", "TitledPassage", "Triple", "load_multihop"]
 
 _REMEDY = "see hippo_agent/evaluation/data/multihop.py for the formats"
 Triple = tuple[str, str, str]

@@ -38,7 +38,7 @@ DEPTH = 5
 Answerer = Callable[[str], str | None]
 
 
-def run(data: Path, run: Run) -> Outcome:
+def run(data: Path | None, run: Run) -> Outcome:
     """Exact match by hops, and how often a retracted value is still given."""
     worlds = [invent(run.seed * 1000 + number) for number in range(WORLDS)]
     everything = [(at, question) for at, world in enumerate(worlds) for question in world.questions]

@@ -3,6 +3,7 @@
 Each passage is a document of its own; ranked are passages. ``association`` is the relational store's ranking alone
 (`relational.association`) from titles, names and sentence vectors, no LLM. Each row below it leaves one part out.
 With triples (OpenIE results of somebody else's model) ``association-triples`` shows the graph apart from the extractor.
+``pagerank`` is the graph of triples in HippoRAG 2's way (`evaluation.graphs`), of the given triples or of our tagger's.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from hippo_agent.evaluation.data import Query, Turn
-from hippo_agent.evaluation.data.multihop import MultihopData, load_multihop
+from hippo_agent.evaluation.data.multihop import MultihopData, Triple, load_multihop
+from hippo_agent.evaluation.graphs import ROWS, PageRankSystem, TripleSets
 from hippo_agent.evaluation.metrics import all_at, recall_at
 from hippo_agent.evaluation.pool import Pool, Ranker, Ranking, System, best_first
 from hippo_agent.evaluation.run import Outcome, Row, Run, sample
 from hippo_agent.relational.association import AssociationConfig, rank
+from hippo_agent.relational.extraction.base import Source
+from hippo_agent.relational.extraction.tagger import TaggerExtractor
 from hippo_agent.relational.passages import PassageIndex
 
-__all__ = ["ABLATIONS", "run"]
+__all__ = ["ABLATIONS", "OWN", "run"]
 
 DEPTH = 10
 
@@ -38,6 +42,9 @@ ABLATIONS = {
     "- named topics": AssociationConfig(named=0.0),
 }
 
+#: Names of all systems that only this suite has.
+OWN = (*ABLATIONS, "association-triples", *ROWS)
+
 
 def run(data: Path, run: Run) -> Outcome:
     """recall@k and all_gold@k of every system and ablation."""
@@ -49,7 +56,10 @@ def run(data: Path, run: Run) -> Outcome:
     added: list[System] = [_Associative(name, found, config, False) for name, config in ABLATIONS.items()]
     if found.triples is not None:
         added.append(_Associative("association-triples", found, AssociationConfig(), True))
-    wider = replace(run, systems=[*run.systems, *added])
+    if any(map(run.wants, ROWS)):
+        graph = TripleSets(found.triples if found.triples is not None else extracted(found), run.embedder)
+        added += [PageRankSystem(name, graph, config) for name, config in ROWS.items()]
+    wider = replace(run, systems=[*run.systems, *(system for system in added if run.wants(system.name))])
     wider.expect(len(asked))
     answers = wider.ask(wider.pool(turns), [Query(text=question.text) for question in asked], DEPTH)
     rows = []
@@ -64,6 +74,12 @@ def run(data: Path, run: Run) -> Outcome:
             )
         )
     return Outcome.of(rows)
+
+
+def extracted(data: MultihopData) -> list[list[Triple]]:
+    """The tagger's triples of each passage."""
+    sources = [Source(text=item.text, topic=item.title) for item in data.passages]
+    return [[(t.subject, t.predicate, t.object) for t in read] for read in TaggerExtractor().extract(sources)]
 
 
 def score(ranked: Sequence[str], gold: Sequence[str]) -> dict[str, float]:

@@ -99,10 +99,14 @@ def test_a_merge_is_seen_at_once_and_can_be_undone(desk: Desk) -> None:
         desk.facts.unmerge("J. Ried")
 
 
-def test_namespaces_do_not_see_each_other(desk: Desk) -> None:
+def test_a_namespace_sees_itself_and_what_is_below_and_no_sibling(desk: Desk) -> None:
     desk.say("Ines lives in Rome.", namespace=("a",))
-    assert desk.facts.current("Ines", "lives in").value is None
+    desk.say("Ines moved to Porto.", namespace=("b", "c"))
     assert desk.facts.current("Ines", "lives in", namespace=("a",)).value == "Rome"
+    assert desk.facts.current("Ines", "lives in", namespace=("b",)).value == "Porto"
+    assert desk.facts.current("Ines", "lives in", namespace=("x",)).value is None
+    assert desk.facts.current("Ines", "lives in").value == "Porto"
+    assert [fact.namespace for fact in desk.facts.history("Ines")] == [("a",), ("b", "c")]
 
 
 def test_a_reopened_folder_goes_on_where_it_was(tmp_path: Path) -> None:
