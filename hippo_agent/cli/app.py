@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from hippo_agent import __version__
-from hippo_agent.cli import care, files, measure, traces
+from hippo_agent.cli import care, facts, files, measure, traces
 from hippo_agent.errors import HippoError
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -66,6 +66,8 @@ app.command("write")(traces.write)
 app.command("import")(files.import_)
 app.command("recall")(traces.recall)
 app.command("show")(traces.show)
+app.command("facts")(facts.facts)
+app.command("graph")(facts.graph)
 app.command("stats")(care.stats)
 app.command("forget")(traces.forget)
 app.command("export")(files.export)

@@ -1,14 +1,16 @@
-"""The graph for other programs: GraphML (Gephi, yEd, networkx) and JSON-LD (RDF). Text is escaped, never markup."""
+"""The graph as a file: a page, a picture, GraphML (Gephi, yEd, networkx) or JSON-LD (RDF). Text is never markup."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from hippo_agent.errors import ConfigError
 from hippo_agent.relational.entities import key
 from hippo_agent.relational.graph import KnowledgeGraph
+from hippo_agent.relational.pictures import write_page, write_png
 
 __all__ = ["json_ld", "write_graph"]
 
@@ -43,12 +45,19 @@ def json_ld(graph: KnowledgeGraph) -> str:
 
 
 def write_graph(graph: KnowledgeGraph, path: Path) -> Path:
-    """Write ``.graphml`` or ``.jsonld`` by the ending of the path."""
-    if path.suffix == ".jsonld":
-        path.write_text(json_ld(graph), encoding="utf-8")
-        return path
-    if path.suffix != ".graphml":
-        raise ConfigError(f"{path.name!r} ends in neither .graphml nor .jsonld; choose one of them")
+    """Write ``.html``, ``.png``, ``.graphml`` or ``.jsonld`` by the ending of the path; ConfigError for another."""
+    writer = _WRITERS.get(path.suffix)
+    if writer is None:
+        raise ConfigError(f"{path.name!r} ends in none of {', '.join(_WRITERS)}; choose one of them")
+    return writer(graph, path)
+
+
+def _json_ld(graph: KnowledgeGraph, path: Path) -> Path:
+    path.write_text(json_ld(graph), encoding="utf-8")
+    return path
+
+
+def _graphml(graph: KnowledgeGraph, path: Path) -> Path:
     import networkx
 
     plain = networkx.relabel_nodes(graph.networkx(), lambda node: f"{node[0]}:{node[1]}")
@@ -56,6 +65,14 @@ def write_graph(graph: KnowledgeGraph, path: Path) -> Path:
         attributes["label"] = _printable(attributes["label"])
     networkx.write_graphml(networkx.relabel_nodes(plain, _printable), str(path))
     return path
+
+
+_WRITERS: dict[str, Callable[[KnowledgeGraph, Path], Path]] = {
+    ".html": write_page,
+    ".png": write_png,
+    ".graphml": _graphml,
+    ".jsonld": _json_ld,
+}
 
 
 def _iri(kind: str, name: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -196,6 +196,16 @@ class Facts:
     ) -> list[Fact]:
         """Accepted facts that hold at a time (now) and have this name as subject or object."""
         return self._store.about(name, at=at, namespace=self._fresh(namespace), min_trust=min_trust)
+
+    def touching(
+        self, name: str, *, min_trust: float = 0.0, namespace: Sequence[str] | str | None = None
+    ) -> list[Fact]:
+        """Every fact with this name as subject or object, those that hold no more and those that wait included."""
+        return self._store.touching(name, namespace=self._fresh(namespace), min_trust=min_trust)
+
+    def holding(self, facts: Iterable[Fact], *, at: datetime | None = None) -> list[Fact]:
+        """Those of the facts that are accepted and hold at a time (now)."""
+        return self._store.holding(facts, at=at)
 
     def neighbourhood(
         self,

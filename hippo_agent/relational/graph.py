@@ -84,6 +84,11 @@ class KnowledgeGraph:
         live |= {self._nodes[number] for numbers in self._rows.values() for number in numbers}
         return [node for node in self._nodes if node in live]
 
+    @property
+    def entities(self) -> int:
+        """How many things its facts are about."""
+        return len({key(name) for edge in self._facts.values() for name in (edge.subject, edge.object)})
+
     def name(self, entity: str) -> str:
         """An entity's name as it was first written."""
         return self._names.get(key(entity), entity)

@@ -90,9 +90,12 @@ class FactReader:
         self, name: str, *, at: datetime | None = None, namespace: Namespace = (), min_trust: float = 0.0
     ) -> list[Fact]:
         """Accepted facts that have the entity as subject or object and hold at a time (now)."""
+        return self.holding(self.touching(name, namespace=namespace, min_trust=min_trust), at=at)
+
+    def holding(self, facts: Iterable[Fact], *, at: datetime | None = None) -> list[Fact]:
+        """Those of the facts that are accepted and hold at a time (now)."""
         at = at or self._clock()
-        touching = self.touching(name, namespace=namespace, min_trust=min_trust)
-        return [fact for fact in touching if fact.status == "active" and fact.holds(at)]
+        return [fact for fact in facts if fact.status == "active" and fact.holds(at)]
 
     def touching(self, name: str, *, namespace: Namespace = (), min_trust: float = 0.0) -> list[Fact]:
         """Every fact, waiting and past ones included, that has the entity as subject or object, by id."""

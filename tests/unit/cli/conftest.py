@@ -14,7 +14,7 @@ from hippo_agent.cli import app
 
 Hippo = Callable[..., Result]
 
-EMBEDS = {"write", "import", "recall"}
+EMBEDS = {"write", "import", "recall", "facts", "graph"}
 
 
 @pytest.fixture
