@@ -29,7 +29,12 @@ def shared(memory: Memory | str | Path) -> Memory:
             return memory
         folder = Path(memory).resolve()
         held = _open.get(folder)
-        if held is None or held.closed:
+        if held is None or held.closed or not folder.exists():
             held = _open[folder] = Memory(memory)
-            atexit.register(held.close)
+            atexit.register(_close, held)
         return held
+
+
+def _close(memory: Memory) -> None:
+    if memory.folder.exists():  # a temporary folder may be gone before the process is
+        memory.close()

@@ -124,22 +124,23 @@ class Items:
     def under(
         self, namespace: Namespace = (), *, expired: bool = False, limit: int = -1, offset: int = 0
     ) -> list[Item]:
-        """The documents of a namespace and of all below it, the newest first."""
+        """The documents of a namespace and of all below it, the newest first; () sees no reserved ones."""
         own = dump_document(namespace)
         below = own[:-1] + "," if namespace else "["
+        hidden = "" if namespace else f"AND {_OPEN}"
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM item WHERE (namespace = ? OR substr(namespace, 1, ?) = ?) AND {_LIVING} "
-                "ORDER BY updated_at DESC, number DESC LIMIT ? OFFSET ?",
+                f"{hidden} ORDER BY updated_at DESC, number DESC LIMIT ? OFFSET ?",
                 (own, len(below), below, self._horizon(expired), limit, offset),
             ).fetchall()
         return [_item(row) for row in rows]
 
     def namespaces(self) -> list[Namespace]:
-        """All namespaces that hold something, in order."""
+        """All namespaces that hold something and are not reserved, in order."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT DISTINCT namespace FROM item WHERE {_LIVING}", (self._horizon(False),)
+                f"SELECT DISTINCT namespace FROM item WHERE {_LIVING} AND {_OPEN}", (self._horizon(False),)
             ).fetchall()
         return sorted(load_namespace(row[0]) for row in rows)
 
@@ -216,6 +217,7 @@ class Items:
 
 
 _LIVING = "(expires_at IS NULL OR expires_at > ?)"
+_OPEN = """namespace NOT LIKE '[".%'"""  # a first label that begins with a dot is reserved: seen only when named
 
 
 def _item(row: Sequence[Any]) -> Item:

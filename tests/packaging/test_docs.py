@@ -42,7 +42,9 @@ def blocks(page: Path) -> list[str]:
 
 def run(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "120"}
-    command = [sys.executable, "-W", "error::DeprecationWarning:hippo_agent", "-c", code, *arguments]
+    ours = ("hippo_agent", "langchain_hippo", "llama_index_hippo")
+    strict = [option for name in ours for option in ("-W", f"error::DeprecationWarning:{name}")]
+    command = [sys.executable, *strict, "-c", code, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment)
 
 
@@ -127,4 +129,15 @@ EXPECTED = {
         "Lena danced on a ferry near Turku until the accordion player ran out of songs.",
     },
     "demo.py": {"✓", "Remember:", "Recall:"},
+    "langchain_agent.py": {
+        "agent: You once said: The spare key is with the florist on the corner.",
+        "agent: You once said: My parrot is called Quibble.",
+    },
+    "langgraph_store.py": {
+        "ada@example.org | What does she eat in the morning? | Ada eats figs for breakfast.",
+        "ada@example.org | Which animal lives with her? | Ada has a parrot that is afraid of umbrellas.",
+        "bo@example.org | What does he eat in the morning? | Bo eats kippers for breakfast.",
+    },
+    "llamaindex_agent.py": {"user: What is my parrot called?", "tuesday: ['user', 'assistant']", 'Quibble."'},
+    "llamaindex_query_engine.py": {"episodes written: 5", "written again: 0", "all that is needed: True"},
 }

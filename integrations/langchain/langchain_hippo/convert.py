@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from hashlib import blake2b
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from hippo_agent import Event, Hit, Provenance, segment
+from hippo_agent import Event, Hit, Provenance
+from hippo_agent.context import as_episodes, digest, without_recall
 from hippo_agent.types import SourceKind
 from langchain_hippo.scope import Scope
 
-__all__ = ["failure", "text_of", "to_document", "to_events", "tool_text", "without_recall"]
-
-MAX_PIECES = 64  # episodes that one message may become; what is past them is left out, and the last one says so
-
-_RECALL = re.compile(r"<memories\b[^>]*>.*?</memories>|<facts\b[^>]*>.*?</facts>|<place\b[^>]*>.*?</place>", re.DOTALL)
+__all__ = ["failure", "text_of", "to_document", "to_events", "tool_text"]
 
 
 def text_of(message: BaseMessage) -> str:
@@ -38,11 +32,6 @@ def text_of(message: BaseMessage) -> str:
     return without_recall("\n".join(parts)).strip()
 
 
-def without_recall(text: str) -> str:
-    """The text without quoted recall: what memory said is never remembered again."""
-    return _RECALL.sub("", text) if "</" in text else text
-
-
 def to_events(message: BaseMessage, scope: Scope, *, call: Mapping[str, Any] | None = None) -> list[Event]:
     """The events of one message; none for system messages and for those that say nothing.
 
@@ -53,7 +42,7 @@ def to_events(message: BaseMessage, scope: Scope, *, call: Mapping[str, Any] | N
     if isinstance(message, ToolMessage):
         source, kind, text = "tool", "tool", tool_text(message, call)
         speaker = speaker or (str(call["name"]) if call else None)
-        key: str | None = _digest(scope.session or "", message.tool_call_id, text)
+        key: str | None = digest(scope.session or "", message.tool_call_id, text)
     elif isinstance(message, AIMessage):
         source, kind, text, key = "model", "message", text_of(message), message.id
     elif isinstance(message, HumanMessage):
@@ -71,7 +60,7 @@ def to_events(message: BaseMessage, scope: Scope, *, call: Mapping[str, Any] | N
         kind=kind,
         key=None if key is None else f"lc/{key}"[:256],
     )
-    return _pieces(event)
+    return as_episodes(event)
 
 
 def tool_text(message: ToolMessage, call: Mapping[str, Any] | None) -> str:
@@ -116,25 +105,6 @@ def to_document(hit: Hit) -> Document:
     )
 
 
-def _pieces(event: Event) -> list[Event]:
-    texts: Sequence[str] = segment(event.text)
-    if len(texts) == 1:
-        return [event]
-    left_out = len(texts) - MAX_PIECES
-    texts = texts[:MAX_PIECES]
-    if left_out > 0:
-        texts = [*texts[:-1], f"{texts[-1]} [{left_out} more parts were left out]"]
-    return [
-        replace(event, text=text, key=None if event.key is None else f"{event.key}/{number}")
-        for number, text in enumerate(texts)
-        if text.strip()
-    ]
-
-
 def _asked(call: Mapping[str, Any]) -> str:
     arguments = json.dumps(call.get("args") or {}, ensure_ascii=False, sort_keys=True, default=str)
     return f"{call['name']}({arguments})"
-
-
-def _digest(*parts: str) -> str:
-    return blake2b("\x00".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

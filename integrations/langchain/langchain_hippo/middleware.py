@@ -9,7 +9,7 @@ import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
 from hippo_agent import Cue, Event, Memory, Recall
+from hippo_agent.context import recall_beside
 from hippo_agent.intake import clean_namespace, unit_interval
-from hippo_agent.recall.budget import estimate_tokens, fit
 from hippo_agent.sharing import shared
 from hippo_agent.types import Namespace
 from langchain_hippo.convert import failure, text_of, to_events
@@ -217,7 +217,7 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
 
     def _informed(self, request: ModelRequest[Any], turn: _Turn) -> ModelRequest[Any]:
         """The request with what memory has to say in its system message."""
-        said = self._recall(turn).render() if turn.cue else ""
+        said = self._recall(turn).render()
         if not said:
             return request
         return request.override(system_message=_appended(request.system_message, said))
@@ -225,18 +225,19 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
     def _recall(self, turn: _Turn) -> Recall:
         """The best traces that are not in view anyway."""
         scope = turn.scope
-        found = self.memory.recall(
+        recall = recall_beside(
+            self.memory,
             Cue(
-                text=turn.cue[-4_000:],
+                text=turn.cue,
                 namespace=scope.namespace,
                 exact_namespace=scope.exact,
-                k=self.k + len(turn.visible),
+                k=self.k,
+                budget_tokens=self.budget_tokens,
                 min_trust=self.min_trust,
                 asked_at=self._clock(),
-            )
+            ),
+            visible=turn.visible,
         )
-        hits = [hit for hit in found.hits if hit.trace.key not in turn.visible][: self.k]
-        recall = replace(found, hits=tuple(fit(hits, self.budget_tokens, estimate_tokens)))
         _keep(self._recalled, (scope.namespace, scope.session), tuple(trace.id for trace in recall.traces))
         return recall
 

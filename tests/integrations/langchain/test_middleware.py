@@ -16,10 +16,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from hippo_agent import HashingEmbedder, Memory
+from hippo_agent.context import MAX_PIECES
 from hippo_agent.errors import InvalidInput, MemoryClosed
 from hippo_agent.recall.rendering import OPEN
 from langchain_hippo import HippoMemory
-from langchain_hippo.convert import MAX_PIECES
 from tests.integrations.langchain.scripted import Scripted
 
 
