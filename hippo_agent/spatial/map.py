@@ -184,7 +184,7 @@ class PlaceMap:
     def untried(self, place: str) -> list[str]:
         """Actions that should be possible at a place, by its exits and its description, and were never tried."""
         found = self.place(place)
-        tried = self.out[found.id]
+        tried = {edge.action for edge in self.edges(found.id) if edge.tries or edge.blocked_until is not None}
         told = [word for word in re.findall(r"[a-z]+", found.text) if actions.shift(word) is not None]
         return [action for action in dict.fromkeys([*found.exits, *told]) if action not in tried]
 
