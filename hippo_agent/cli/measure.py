@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 def evaluate(
     suite: Annotated[
         str,
-        typer.Argument(help="locomo, longmemeval, partial-cue, lures, gate, multihop, conflicts or extraction."),
+        typer.Argument(help="What to measure: locomo, lures, gate, multihop, conflicts, mango, textworld, ..."),
     ],
-    data: Annotated[Path | None, typer.Option(help="The data file; lures and conflicts need none.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The data; lures, conflicts, textworld and minigrid need none.")
+    ] = None,
     corpus: Annotated[Path | None, typer.Option(help="multihop: the passages, when the data has none.")] = None,
     triples: Annotated[
         Path | None, typer.Option(help="multihop: somebody's OpenIE results, in place of our extraction.")
@@ -76,31 +79,49 @@ def _open_memory(folder: Path, *, embedder: Embedder, write_rate: float | None) 
     )
 
 
+class Bench(str, Enum):
+    """What `hippo bench` times."""
+
+    MEMORY = "memory"  # writes and recalls
+    PLAN = "plan"  # routes on a map
+    STREAM = "stream"  # observations of a long walk
+
+
 def bench(
+    what: Annotated[Bench, typer.Argument(help="What to time: routes on a map, a long walk, ...")] = Bench.MEMORY,
     size: Annotated[
         list[int] | None,
-        typer.Option("--size", min=1, help="Traces in the bank; may be repeated. Default: 1k, 10k, 100k."),
+        typer.Option("--size", min=1, help="Traces, places or observations; may be repeated. Default: 1k, 10k, 100k."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Timed calls of each kind at each size.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the invented traces.")] = 0,
     embedder: EmbedderOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Measure speed as a ratio to the floor: bare SQLite, bare exact search.
+    """Measure speed as a ratio to the floor: bare SQLite, bare exact search, bare scipy.
 
     Example: hippo bench --size 1000 --size 10000
-    """
-    from hippo_agent.evaluation.bench import SIZES, run_bench
 
+    On a map: hippo bench plan --size 100000
+    """
+    from hippo_agent.evaluation.bench import SIZES, BenchReport, run_bench
+    from hippo_agent.evaluation.bench_plan import SpatialReport, run_plan, run_stream
+
+    report: BenchReport | SpatialReport
     with ticking("bench") as tick:
-        report = run_bench(
-            open_memory=_open_memory,
-            embedder=embedder_named(embedder),
-            sizes=size or SIZES,
-            repeats=repeats,
-            seed=seed,
-            tick=tick,
-        )
+        if what is Bench.PLAN:
+            report = run_plan(sizes=size or SIZES, repeats=repeats, seed=seed, tick=tick)
+        elif what is Bench.STREAM:
+            report = run_stream(observations=max(size or (100_000,)), seed=seed, tick=tick)
+        else:
+            report = run_bench(
+                open_memory=_open_memory,
+                embedder=embedder_named(embedder),
+                sizes=size or SIZES,
+                repeats=repeats,
+                seed=seed,
+                tick=tick,
+            )
     if json_:
         emit(report.as_dict())
     else:

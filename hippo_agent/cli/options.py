@@ -50,14 +50,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, 
 
 @contextmanager
 def opened(
-    folder: Path, namespace: list[str] | None = None, embedder: str | None = None, *, create: bool = False
+    folder: Path,
+    namespace: list[str] | None = None,
+    embedder: str | None = None,
+    *,
+    create: bool = False,
+    read_only: bool = False,
 ) -> Iterator[Memory]:
     """The memory in a folder. Unless ``create``, it has to exist: reading never makes an empty one."""
     if not create and not folder.exists():
         raise StorageError(f"no memory in {str(folder)!r}; write something first, or name its folder: --memory")
     from hippo_agent import Memory
 
-    with Memory(folder, namespace=tuple(namespace or ()), embedder=embedder_named(embedder)) as memory:
+    scope = tuple(namespace or ())
+    with Memory(folder, namespace=scope, embedder=embedder_named(embedder), read_only=read_only) as memory:
         yield memory
 
 

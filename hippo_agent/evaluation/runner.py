@@ -13,7 +13,20 @@ from hippo_agent.evaluation.hippo import HippoSystem
 from hippo_agent.evaluation.pool import CachedEmbedder, System
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Outcome, Run
-from hippo_agent.evaluation.suites import conflicts, extraction, gate, locomo, longmemeval, lures, multihop, partial_cue
+from hippo_agent.evaluation.suites import (
+    babi,
+    conflicts,
+    extraction,
+    gate,
+    locomo,
+    longmemeval,
+    lures,
+    mango,
+    minigrid,
+    multihop,
+    partial_cue,
+    textworld,
+)
 
 __all__ = ["SUITES", "run_suite"]
 
@@ -28,10 +41,18 @@ SUITES: Mapping[str, Suite] = {
     "multihop": multihop.run,
     "conflicts": conflicts.run,
     "extraction": extraction.run,
+    "mango": mango.suite,
+    "babi": babi.suite,
+    "textworld": textworld.suite,
+    "minigrid": minigrid.suite,
 }
-
 #: Suites that make up what they measure; a data file only adds to it.
-INVENTED: Mapping[str, Callable[[Path | None, Run], Outcome]] = {"lures": lures.run, "conflicts": conflicts.run}
+INVENTED: Mapping[str, Callable[[Path | None, Run], Outcome]] = {
+    "lures": lures.run,
+    "conflicts": conflicts.run,
+    "textworld": textworld.suite,
+    "minigrid": minigrid.suite,
+}
 
 #: Suites in which the memory is also measured after it has read its facts, which takes a model's pass over all texts.
 READS_FACTS = ("locomo", "multihop")
@@ -55,7 +76,7 @@ def run_suite(
     """Measure the memory and every baseline on a data file, in one run.
 
     Args:
-        data: the file that the suite reads; "conflicts" needs none, "lures" takes one as distractors.
+        data: the file or folder that the suite reads; those in `INVENTED` need none, "lures" takes one as distractors.
         open_memory: how to open the memory under test.
         limit: a sample of so many questions, drawn by the seed.
         systems: only these of "hippo", the baselines and what the suite brings along; None: all.

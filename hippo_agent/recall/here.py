@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hippo_agent.episodic.vectors import BankVectors
-from hippo_agent.errors import InvalidInput
+from hippo_agent.errors import InvalidInput, ReadOnlyMemory
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.rendering import quoted
 from hippo_agent.recall.result import Recall
@@ -88,6 +88,11 @@ class PlaceContext:
                 from hippo_agent.spatial.store import SpatialStore
 
                 store = SpatialStore(self._record.database)
+                if self._record.read_only and not (self._there and self._namespace in store.worlds()):
+                    raise ReadOnlyMemory(
+                        f"there is no map of namespace {self._namespace!r} here, and none can be made: the folder is "
+                        "open read-only; observe something first"
+                    )
                 self._places = Places(store, world=self._namespace, clock=self._clock)
             return self._places
 

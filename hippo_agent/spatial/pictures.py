@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import networkx as nx
 
 from hippo_agent.errors import InvalidInput, MissingExtra
+from hippo_agent.spatial.macros import Macro
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.plan import Plan
 from hippo_agent.spatial.regions import regions, to_networkx
@@ -16,18 +17,29 @@ from hippo_agent.spatial.regions import regions, to_networkx
 __all__ = ["draw", "layout"]
 
 _MOST = 400  # places that still can be told apart
+_HABITS = 8
 _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#eeca3b", "#9d755d")
 
 
-def draw(places: PlaceMap, path: Path, *, plan: Plan | None = None, here: str | None = None) -> Path:
-    """Write a picture; the ending decides: .png or .html. Raises InvalidInput for another one or an empty map."""
+def draw(
+    places: PlaceMap,
+    path: Path,
+    *,
+    plan: Plan | None = None,
+    here: str | None = None,
+    macros: Sequence[Macro] = (),
+) -> Path:
+    """Write a picture; the ending decides: .png or .html. Raises InvalidInput for another one or an empty map.
+
+    The route of ``plan`` is red, the place one is ``here`` has a black rim, ``macros`` stand in words below the map.
+    """
     if not len(places):
         raise InvalidInput("the map is empty; observe something first")
     shown = _shown(places, plan, here)
     if path.suffix == ".html":
-        path.write_text(_html(places, shown, plan, here), encoding="utf-8")
+        path.write_text(_html(places, shown, plan, here, _habits(places, macros)), encoding="utf-8")
     elif path.suffix == ".png":
-        _png(places, shown, plan, here, path)
+        _png(places, shown, plan, here, _habits(places, macros), path)
     else:
         raise InvalidInput(f"{path.name!r} must end in .png or .html")
     return path
@@ -66,7 +78,25 @@ def _colours(places: PlaceMap) -> Mapping[str, str]:
     return {place: _COLOURS[order[name] % len(_COLOURS)] for place, name in named.items()}
 
 
-def _png(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str | None, path: Path) -> None:
+def _habits(places: PlaceMap, macros: Sequence[Macro]) -> list[str]:
+    """The active macros in words, most used first."""
+    active = sorted((m for m in macros if m.status == "active"), key=lambda m: (-m.uses, -m.gain, m.id))
+    lines = []
+    for macro in active[:_HABITS]:
+        starts = ", ".join(sorted(places.place(place).label for place in macro.starts if place in places)[:3])
+        tried = f", {macro.successes} of {macro.uses} uses" if macro.uses else ""
+        lines.append(f"{macro.name}" + (f" (from {starts}{tried})" if starts else ""))
+    return lines
+
+
+def _png(
+    places: PlaceMap,
+    shown: Collection[str],
+    plan: Plan | None,
+    here: str | None,
+    habits: Sequence[str],
+    path: Path,
+) -> None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -109,10 +139,17 @@ def _png(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str 
         font_size=7,
         labels={node: places.place(node).label[:24].replace("$", r"\$") for node in nodes},
     )
+    if habits:
+        text = "\n".join(f"habit: {_cut(line, 110)}" for line in habits).replace("$", r"\$")
+        figure.text(0.02, 0.01, text, fontsize=7, color="#444444", va="bottom")
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
-def _html(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str | None) -> str:
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _html(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str | None, habits: Sequence[str]) -> str:
     at, colours, route = layout(places, shown), _colours(places), _routes(places, plan)
     xs, ys = [x for x, _ in at.values()], [y for _, y in at.values()]
     width = height = 900.0
@@ -148,5 +185,9 @@ def _html(places: PlaceMap, shown: Collection[str], plan: Plan | None, here: str
         + note
         + '</p><svg viewBox="0 0 900 900" width="100%" role="img">'
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="18" refY="5" markerWidth="6" markerHeight="6" orient="auto">'
-        '<path d="M0 0L10 5L0 10z" fill="#777"/></marker></defs>' + "".join(parts) + "</svg></html>\n"
+        '<path d="M0 0L10 5L0 10z" fill="#777"/></marker></defs>'
+        + "".join(parts)
+        + "</svg>"
+        + ("<ul>" + "".join(f"<li>habit: {html.escape(line)}</li>" for line in habits) + "</ul>" if habits else "")
+        + "</html>\n"
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hippo_agent.errors import DataError
+from hippo_agent.evaluation.run import Outcome, Row, Run
 from hippo_agent.spatial import told
 from hippo_agent.spatial.actions import OPPOSITE
 from hippo_agent.spatial.map import PlaceMap
@@ -21,7 +22,7 @@ from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.sighting import normalise
 
-__all__ = ["BabiOutcome", "Story", "answer", "run", "stories"]
+__all__ = ["BabiOutcome", "Story", "answer", "run", "stories", "suite"]
 
 _QUESTION = re.compile(r"How do you go from the (?P<start>.+?) to the (?P<goal>.+?)\?", re.IGNORECASE)
 
@@ -50,7 +51,7 @@ class BabiOutcome:
 def stories(path: Path) -> Iterator[Story]:
     """The stories of a task-19 file. Raises DataError for another format."""
     sentences: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         index, _, rest = line.partition(" ")
@@ -88,6 +89,27 @@ def answer(story: Story, *, rename: dict[str, str] | None = None) -> tuple[str, 
             places.record(place, OPPOSITE[relation.way], origin, at=0.0)
     plan = Planner(places).plan(normalise(story.start), normalise(story.goal), objective="steps")
     return tuple(action[0] for action in plan.actions)
+
+
+def suite(data: Path, run_: Run) -> Outcome:
+    """The suite as the command runs it: a row per question."""
+    run_.expect(1, each=1)
+    outcome = run(data, seed=run_.seed, limit=run_.limit)
+    run_.step()
+    rows = [
+        Row(
+            about={"id": str(number), "start": story.start, "goal": story.goal, "gold": ",".join(story.gold)},
+            metrics={"hippo": {"accuracy": float(found == story.gold)}},
+            found={"hippo": {"answer": ",".join(found)}},
+        )
+        for number, (story, found) in enumerate(outcome.rows)
+    ]
+    systems = {
+        "hippo": {"accuracy": outcome.accuracy},
+        "shuffled": {"accuracy": outcome.shuffled_names},
+        "memory-off": {"accuracy": outcome.memory_off},
+    }
+    return Outcome(n=outcome.questions, systems=systems, rows=rows)
 
 
 def run(path: Path, *, seed: int = 0, limit: int | None = None) -> BabiOutcome:

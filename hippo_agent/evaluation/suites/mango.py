@@ -24,6 +24,7 @@ from itertools import combinations
 from pathlib import Path
 
 from hippo_agent.errors import DataError
+from hippo_agent.evaluation.run import Outcome, Row, Run, sample
 from hippo_agent.spatial.atlas import Atlas
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Place
@@ -31,7 +32,7 @@ from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.retelling import reread
 from hippo_agent.spatial.sighting import read
 
-__all__ = ["MAPPERS", "Edge", "Game", "GameScore", "MangoOutcome", "Mapped", "games", "load", "run", "score"]
+__all__ = ["MAPPERS", "Edge", "Game", "GameScore", "MangoOutcome", "Mapped", "games", "load", "run", "score", "suite"]
 
 STEPS = 70
 _NEVER = 9999  # MANGO's mark for "not walked"
@@ -168,12 +169,12 @@ def memory_off(steps: Sequence[tuple[int, str, str]]) -> Mapped:
 
 
 MAPPERS: Mapping[str, Mapper] = {
-    "ours": ours,
-    "ours, online": online,
+    "hippo": ours,
+    "hippo-online": online,
     "name": by_name,
-    "name + description": by_description,
-    "shuffled places": shuffled,
-    "memory off": memory_off,
+    "name+description": by_description,
+    "shuffled": shuffled,
+    "memory-off": memory_off,
 }
 
 
@@ -198,6 +199,26 @@ def run(
         metrics={label: _metrics(rows) for label, rows in scores.items()},
         games={label: tuple(rows) for label, rows in scores.items()},
     )
+
+
+def suite(data: Path, run_: Run) -> Outcome:
+    """The suite as the command runs it: a row per game, figures over all of them."""
+    names = sample(games(data), run_.limit, run_.seed)
+    run_.expect(len(names), each=1)
+    outcome = run(data, only=names, tick=lambda _done, _total: run_.step())
+    rows = [
+        Row(
+            about={"id": name},
+            metrics={
+                mapper: {"route_success": scores[number].success, "questions": float(scores[number].asked)}
+                for mapper, scores in outcome.games.items()
+            },
+            found={mapper: {"failures": scores[number].failures} for mapper, scores in outcome.games.items()},
+        )
+        for number, name in enumerate(names)
+    ]
+    questions = int(next(iter(outcome.metrics.values()))["questions"])
+    return Outcome(n=questions, systems=outcome.metrics, rows=rows)
 
 
 def score(game: Game, mapped: Mapped) -> GameScore:

@@ -14,16 +14,19 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hippo_agent.errors import MissingExtra
+from hippo_agent.evaluation.run import Outcome, Row, Run, sample
 from hippo_agent.spatial.macros import Act, MacroConfig, Trajectory, distil
 from hippo_agent.spatial.pose import PoseConfig, PoseTracker
 
-__all__ = ["BabyOutcome", "Identity", "baby", "four_rooms", "identity"]
+__all__ = ["BabyOutcome", "Identity", "baby", "four_rooms", "identity", "suite"]
 
 _ACTIONS = {"left": 0, "right": 1, "forward": 2}
 _NAMES = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
+LEVELS = ("BabyAI-UnlockPickup-v0", "BabyAI-BlockedUnlockPickup-v0", "BabyAI-GoToObjMazeS7-v0", "BabyAI-SynthLoc-v0")
 _SOLID = (2, 4)  # wall, closed door: what the cell in front is coded as
 
 
@@ -48,6 +51,7 @@ class BabyOutcome:
     macros: int
     episodes: int
     decisions: float
+    decisions_shuffled: float  # the same macros with their steps in another order
     success: float
     success_without: float
 
@@ -95,6 +99,9 @@ def baby(level: str, *, train: int = 60, test: int = 40, seed: int = 0) -> BabyO
     ]
     macros = distil(trajectories, MacroConfig(most=40))
     shapes = sorted((macro.steps for macro in macros), key=len, reverse=True)
+    deal = random.Random(seed)
+    mixed = sorted((tuple(deal.sample(shape, len(shape))) for shape in shapes), key=len, reverse=True)
+    without_order = 0
     decisions = taken = solved = solved_without = 0
     for number in range(test):
         where = seed + 10_000 + number
@@ -104,6 +111,7 @@ def baby(level: str, *, train: int = 60, test: int = 40, seed: int = 0) -> BabyO
         env.reset(seed=where)
         at, reward = 0, 0.0
         names = [_NAMES[action] for action in wanted]
+        without_order += _decisions(names, mixed)
         while at < len(wanted):
             chosen = next((shape for shape in shapes if tuple(names[at : at + len(shape)]) == shape), (names[at],))
             decisions += 1
@@ -118,9 +126,58 @@ def baby(level: str, *, train: int = 60, test: int = 40, seed: int = 0) -> BabyO
         macros=len(macros),
         episodes=test,
         decisions=decisions / taken if taken else 0.0,
+        decisions_shuffled=without_order / taken if taken else 0.0,
         success=solved / test,
         success_without=solved_without / test,
     )
+
+
+def suite(data: Path | None, run: Run) -> Outcome:
+    """Three walks through FourRooms and four levels of BabyAI; ``limit`` keeps so many of these seven."""
+    tasks = [
+        *(("four-rooms", str(seed)) for seed in range(run.seed, run.seed + 3)),
+        *(("babyai", level) for level in LEVELS),
+    ]
+    rows = []
+    chosen = sample(tasks, run.limit, run.seed)
+    run.expect(len(chosen), each=1)
+    for kind, name in chosen:
+        metrics: dict[str, dict[str, float]]
+        if kind == "four-rooms":
+            found = four_rooms(seed=int(name))
+            names = {"ours": "hippo", "view": "name", "steps": "counted-steps"}
+            metrics = {
+                names[system]: {"nodes_per_pose": each.nodes_per_pose, "purity": each.purity}
+                for system, each in found.items()
+            }
+        else:
+            outcome = baby(name, seed=run.seed)
+            metrics = {
+                "hippo": {"decisions": outcome.decisions, "success": outcome.success},
+                "shuffled": {"decisions": outcome.decisions_shuffled, "success": outcome.success_without},
+                "memory-off": {"decisions": 1.0, "success": outcome.success_without},
+            }
+        about = {"id": f"{kind} {name}"}
+        labelled = {
+            system: {f"{metric}_{_short(kind, name)}": value for metric, value in each.items()}
+            for system, each in metrics.items()
+        }
+        rows.append(Row(about=about, metrics=labelled))
+        run.step()
+    return Outcome.of(rows)
+
+
+def _short(kind: str, name: str) -> str:
+    return f"{kind}_{name}" if kind == "four-rooms" else name.removeprefix("BabyAI-").removesuffix("-v0")
+
+
+def _decisions(names: Sequence[str], shapes: Sequence[tuple[str, ...]]) -> int:
+    """Decisions for a sequence when a shape that fits counts as one, the longest first."""
+    at = count = 0
+    while at < len(names):
+        fitting = next((shape for shape in shapes if tuple(names[at : at + len(shape)]) == shape), (names[at],))
+        at, count = at + len(fitting), count + 1
+    return count
 
 
 def _episode(level: str, seed: int) -> tuple[list[int], bool]:
@@ -134,7 +191,7 @@ def _episode(level: str, seed: int) -> tuple[list[int], bool]:
     while True:
         try:
             last = int(bot.replan(last))
-        except Exception:  # the bot asserts and raises bare errors when it gives up
+        except (AssertionError, IndexError, ValueError, TypeError, AttributeError):  # what the bot raises, given up
             return actions, False
         _, reward, ended, cut, _ = env.step(last)
         actions.append(last)
