@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 def evaluate(
     suite: Annotated[
         str,
-        typer.Argument(help="What to measure: locomo, lures, gate, multihop, conflicts, mango, textworld, ..."),
+        typer.Argument(
+            help="What to measure: locomo, lures, gate, multihop, conflicts, fast-lane, mango, textworld, ..."
+        ),
     ],
     data: Annotated[
-        Path | None, typer.Option(help="The data; lures, conflicts, textworld and minigrid need none.")
+        Path | None, typer.Option(help="The data; lures, conflicts, fast-lane, textworld and minigrid need none.")
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="multihop: the passages, when the data has none.")] = None,
     triples: Annotated[
