@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hippo_agent.model.states import StateCache
 from hippo_agent.recall import Recall
 
 if TYPE_CHECKING:
@@ -45,11 +47,11 @@ class Answer:
 class Asker:
     """Holds the model and the readers of one memory; loaded when the first question is asked.
 
-    ``states``: the folder in which what the model made of a trace is kept; None: nowhere.
+    ``states``: the folder in which what the model made of a trace is kept; None: in memory alone.
     """
 
     def __init__(self, states: Path | None) -> None:
-        self._states = states
+        self._states = StateCache(states)
         self._models: dict[str, LocalModel] = {}
         self._readers: dict[tuple[int, str], Reader] = {}
 
@@ -90,6 +92,10 @@ class Asker:
             seconds=seconds,
         )
 
+    def forget(self, ids: Sequence[str] | None = None) -> None:
+        """Drop what models made of these traces, or of all."""
+        self._states.forget(ids)
+
     def _model(self, wanted: LocalModel | str | None) -> LocalModel:
         from hippo_agent.model.loading import HIPPO_TINY
         from hippo_agent.model.local import LocalModel
@@ -103,12 +109,10 @@ class Asker:
 
     def _reader(self, name: str, model: LocalModel) -> Reader:
         from hippo_agent.model.readers import reader_named
-        from hippo_agent.model.states import StateCache
 
         key = (id(model), name)
         if key not in self._readers:
-            states = None if self._states is None else StateCache(self._states)
-            self._readers[key] = reader_named(name, model, states=states)
+            self._readers[key] = reader_named(name, model, states=self._states)
         return self._readers[key]
 
 

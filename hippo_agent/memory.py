@@ -26,8 +26,6 @@ from hippo_agent.episodic.retention import Retention
 from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, MemoryClosed, TraceNotFound
-from hippo_agent.model.states import FOLDER as STATES
-from hippo_agent.model.states import forget_states
 from hippo_agent.progress import Progress, reporter
 from hippo_agent.recall import Recall, Recaller
 from hippo_agent.recall.claims import ClaimSource
@@ -137,7 +135,7 @@ class Memory:
             check_open=self._open,
             clean_namespace=self._inside,
         )
-        self._asker = Asker(None if read_only else self.folder / STATES)
+        self._asker = Asker(None if read_only else self.folder / "states")
 
     @property
     def places(self) -> Places:
@@ -355,7 +353,7 @@ class Memory:
         self._here.forget(traces)
         deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
         self._episodes.forget(traces)
-        forget_states(self.folder, ids)
+        self._asker.forget(ids)
         self._facts.prune()
         return deleted
 
@@ -367,7 +365,7 @@ class Memory:
         self._open()
         self._index.purge()
         self._record.scrub()
-        forget_states(self.folder)
+        self._asker.forget()
 
     def verify(self) -> Verification:
         """Check every row, its hashes, the full text, the outbox and the index; reads only."""

@@ -49,6 +49,10 @@ class Reader(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Take what the reader put on the model off it."""
+        ...
+
 
 class PromptReader:
     """The texts stand before the conversation, as (the end of) its system message. Works with every model.
@@ -67,6 +71,9 @@ class PromptReader:
         packed = pack(recalled, limit=self._limit, dated=not self.model.is_tiny)
         with self.model.telling("\n".join(trace.text for trace in packed.traces)):
             yield packed
+
+    def close(self) -> None:
+        """It puts nothing on the model."""
 
 
 class PrefixReader:

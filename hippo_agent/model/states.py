@@ -10,25 +10,31 @@ import contextlib
 import hashlib
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FOLDER", "StateCache", "forget_states"]
+__all__ = ["StateCache"]
 
-FOLDER = "states"
 CAP = 256 * 2**20  # bytes
+IN_MEMORY = 64 * 2**20  # bytes
 _FILLED = 0.9  # of the cap, after something had to go
 
 Tensors = dict[str, Any]  # name -> torch tensor
 
 
 class StateCache:
-    """Tensors of traces in a folder, up to ``cap`` bytes. Threads and processes may share the folder."""
+    """Tensors of traces: the last used in memory, all in a folder up to ``cap`` bytes. Threads may share it.
 
-    def __init__(self, folder: str | Path, *, cap: int = CAP) -> None:
-        self._folder = Path(folder)
+    Processes may share the folder; without one (None) there is memory alone.
+    """
+
+    def __init__(self, folder: str | Path | None, *, cap: int = CAP, in_memory: int = IN_MEMORY) -> None:
+        self._folder = None if folder is None else Path(folder)
         self._cap = cap
+        self._near: OrderedDict[tuple[str, str], Tensors] = OrderedDict()
+        self._near_cap, self._near_size = in_memory, 0
         self._lock = threading.Lock()
         self._size = -1  # not counted yet
         self.hits = self.misses = 0
@@ -40,23 +46,53 @@ class StateCache:
 
         ``keys`` name all that the tensors depend on but the trace: model, layers, precision, text.
         """
-        files = [self._file(one, key) for one, key in zip(ids, keys, strict=True)]
-        found: list[Tensors | None] = [_read(file) for file in files]
+        names = [(_short(one), _short(key)) for one, key in zip(ids, keys, strict=True)]
+        found: list[Tensors | None] = [self._known(name) for name in names]
         missing = [at for at, tensors in enumerate(found) if tensors is None]
-        self.hits += len(files) - len(missing)
+        self.hits += len(names) - len(missing)
         self.misses += len(missing)
         for at, tensors in zip(missing, compute(missing) if missing else (), strict=True):
             found[at] = tensors
-            self._write(files[at], tensors)
+            self._hold(names[at], tensors)
+            self._write(names[at], tensors)
         return [tensors for tensors in found if tensors is not None]
 
-    def _file(self, trace_id: str, key: str) -> Path:
-        return self._folder / f"{_short(trace_id)}-{_short(key)}.safetensors"
+    def forget(self, ids: Iterable[str] | None = None) -> None:
+        """Delete what models made of these traces, or of all."""
+        wanted = None if ids is None else {_short(one) for one in ids}
+        with self._lock:
+            for name in [name for name in self._near if wanted is None or name[0] in wanted]:
+                self._near_size -= _bytes(self._near.pop(name))
+        if self._folder is not None and self._folder.is_dir():
+            for file in self._folder.iterdir():
+                if wanted is None or file.name.lstrip(".").partition("-")[0] in wanted:
+                    file.unlink(missing_ok=True)
 
-    def _write(self, file: Path, tensors: Tensors) -> None:
-        """Keep it when there is room; a folder that cannot be written to costs time, nothing else."""
+    def _known(self, name: tuple[str, str]) -> Tensors | None:
+        with self._lock:
+            if name in self._near:
+                self._near.move_to_end(name)
+                return self._near[name]
+        tensors = None if self._folder is None else _read(self._folder / _file(name))
+        if tensors is not None:
+            self._hold(name, tensors)
+        return tensors
+
+    def _hold(self, name: tuple[str, str], tensors: Tensors) -> None:
+        """Keep it in memory; the least recently used leave."""
+        with self._lock:
+            self._near_size += _bytes(tensors) - _bytes(self._near.pop(name, {}))
+            self._near[name] = tensors
+            while self._near_size > self._near_cap:
+                self._near_size -= _bytes(self._near.popitem(last=False)[1])
+
+    def _write(self, name: tuple[str, str], tensors: Tensors) -> None:
+        """Keep it in the folder; one that cannot be written to costs time, nothing else."""
+        if self._folder is None:
+            return
         from safetensors.torch import save
 
+        file = self._folder / _file(name)
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         if len(content) > self._cap:
             return
@@ -91,22 +127,11 @@ class StateCache:
     def _files(self) -> list[tuple[float, int, Path]]:
         """(last use, bytes, file) of each; another process may delete some meanwhile."""
         found = []
-        for file in self._folder.glob("*.safetensors"):
+        for file in () if self._folder is None else self._folder.glob("*.safetensors"):
             with contextlib.suppress(OSError):
                 state = file.stat()
                 found.append((state.st_mtime, state.st_size, file))
         return found
-
-
-def forget_states(bank: Path, trace_ids: Iterable[str] | None = None) -> None:
-    """Delete what models made of these traces, or of all. ``bank`` is the memory's folder."""
-    folder = bank / FOLDER
-    if not folder.is_dir():
-        return
-    names = None if trace_ids is None else {_short(one) for one in trace_ids}
-    for file in folder.iterdir():
-        if names is None or file.name.lstrip(".").partition("-")[0] in names:
-            file.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> Tensors | None:
@@ -125,6 +150,14 @@ def _read(file: Path) -> Tensors | None:
     with contextlib.suppress(OSError):
         os.utime(file)
     return tensors
+
+
+def _file(name: tuple[str, str]) -> str:
+    return f"{name[0]}-{name[1]}.safetensors"
+
+
+def _bytes(tensors: Tensors) -> int:
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _short(text: str) -> str:

@@ -62,9 +62,10 @@ class PrefixBank:
 class _Cache(DynamicCache):  # type: ignore[misc]  # transformers has no types
     """The cache of a text that begins with a bank: lengths, beams and windows concern the text alone."""
 
-    def __init__(self, bank: PrefixBank, config: Any, *, kept: bool) -> None:
+    def __init__(self, bank: PrefixBank, config: Any, *, owner: TracePrefix, kept: bool) -> None:
         super().__init__(config=config)
         self.bank = bank
+        self.owner = owner
         self.kept = kept  # False: for one forward pass of a model that keeps no cache
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -211,7 +212,8 @@ class TracePrefix:
             return None
         bank, cache = self._current.get(), kwargs.get("past_key_values")
         if bank is None:
-            if isinstance(cache, _Cache) and cache.kept and cache.get_seq_length():
+            mine = cache if isinstance(cache, _Cache) and cache.owner is self else None
+            if mine is not None and mine.kept and mine.get_seq_length():
                 raise ReaderError("this cache was filled while reading a bank; go on inside the same reading(...)")
             return None
         if args:
@@ -261,7 +263,7 @@ class TracePrefix:
                 f"a {type(given).__name__} cannot hold a bank, or was filled before; leave past_key_values and "
                 "cache_implementation out"
             )
-        return _Cache(bank, self._config, kept=kept)
+        return _Cache(bank, self._config, owner=self, kept=kept)
 
     def _masks(self, bank: PrefixBank, cache: _Cache, mask: Tensor, positions: Tensor) -> Any:
         """The masks that the model would make, with columns for the bank before them: one, or one a kind of layer."""

@@ -272,6 +272,16 @@ def test_a_second_reader_on_the_same_model_is_refused(model: Any) -> None:
         logits(model, [QUESTION])
 
 
+def test_two_readers_on_the_same_model_take_turns(model: Any) -> None:
+    first, second = prefix_of(model), prefix_of(model)
+    ids = torch.tensor([QUESTION])
+    found = []
+    for prefix in (first, second):
+        with prefix.reading(prefix.bank(tokens(4))):
+            found.append(model.generate(ids, max_new_tokens=3, do_sample=False))
+    assert torch.equal(*found)
+
+
 def test_a_trace_is_read_alone_even_inside_another_reading(model: Any) -> None:
     prefix, adapter = prefix_of(model), TraceReader(model)
     states, layers = adapter.encode(tokens(5)), prefix.encode(tokens(5))

@@ -18,7 +18,7 @@ from hippo_agent.model.local import LocalModel
 from hippo_agent.model.packing import PackedTrace, fact_sentence, pack, step_sentence
 from hippo_agent.model.reader.model import TraceReader
 from hippo_agent.model.readers import AdapterReader, PromptReader, Reader, reader_named
-from hippo_agent.model.states import StateCache, forget_states
+from hippo_agent.model.states import StateCache
 from hippo_agent.types import EMPTY, Hit, Provenance, Slots, Trace
 from tests.unit.model.conftest import save_model
 
@@ -227,7 +227,7 @@ def test_a_text_a_model_or_a_layer_of_its_own_has_states_of_its_own(tmp_path: Pa
 def test_the_least_recently_used_go_when_the_cap_is_passed(tmp_path: Path) -> None:
     import os
 
-    cache = StateCache(tmp_path, cap=2_000)  # four of about 480 bytes
+    cache = StateCache(tmp_path, cap=2_000, in_memory=0)  # four of about 480 bytes
     for at, name in enumerate("abcd"):
         cached(cache, name)
         for file in tmp_path.iterdir():
@@ -240,7 +240,7 @@ def test_the_least_recently_used_go_when_the_cap_is_passed(tmp_path: Path) -> No
     assert (cache.hits, cache.misses) == (2, 0)
     cached(cache, "b")
     assert cache.misses == 1
-    cached(StateCache(tmp_path, cap=100), "z")
+    cached(StateCache(tmp_path, cap=100, in_memory=0), "z")
     assert cached(cache, "z") == [122.0]
 
 
@@ -257,12 +257,30 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None
     assert cached(StateCache(tmp_path / "states"), "a") == [97.0]
 
 
-def test_states_of_forgotten_traces_go(tmp_path: Path) -> None:
-    cached(StateCache(tmp_path / "states"), "a", "b")
-    forget_states(tmp_path, ["a"])
-    cache = StateCache(tmp_path / "states")
-    cached(cache, "a", "b")
-    assert (cache.hits, cache.misses) == (1, 1)
-    forget_states(tmp_path)
+def test_states_of_forgotten_traces_go_from_memory_and_disk(tmp_path: Path) -> None:
+    for folder in (tmp_path / "states", None):
+        cache = StateCache(folder)
+        cached(cache, "a", "b")
+        cache.forget(["a"])
+        cache.hits = cache.misses = 0
+        cached(cache, "a", "b")
+        assert (cache.hits, cache.misses) == (1, 1)
+        cache.forget()
+        cache.hits = 0
+        cached(cache, "b")
+        assert cache.hits == 0
+    StateCache(tmp_path / "states").forget()
     assert list((tmp_path / "states").iterdir()) == []
-    forget_states(tmp_path / "nowhere", ["a"])
+    StateCache(tmp_path / "nowhere").forget(["a"])
+
+
+def test_memory_holds_the_last_used_up_to_its_cap() -> None:
+    cache = StateCache(None, in_memory=1_000)  # two of 400 bytes
+    cached(cache, "a", "b")
+    cached(cache, "a")
+    cached(cache, "c")
+    cache.hits = cache.misses = 0
+    cached(cache, "a", "c")
+    assert (cache.hits, cache.misses) == (2, 0)
+    cached(cache, "b")
+    assert cache.misses == 1
