@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from hippo_agent import __version__
-from hippo_agent.cli import care, facts, files, maps, measure, traces
+from hippo_agent.cli import care, facts, files, maps, measure, model, traces
 from hippo_agent.errors import HippoError
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -65,6 +65,7 @@ def _root(
 app.command("write")(traces.write)
 app.command("import")(files.import_)
 app.command("recall")(traces.recall)
+app.command("ask")(model.ask)
 app.command("show")(traces.show)
 app.command("facts")(facts.facts)
 app.command("graph")(facts.graph)
@@ -76,6 +77,7 @@ app.command("doctor")(care.doctor)
 app.command("reembed")(care.reembed)
 app.command("eval")(measure.evaluate)
 app.command("bench")(measure.bench)
+app.add_typer(model.app, name="model")
 
 
 def main() -> None:

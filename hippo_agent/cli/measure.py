@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hippo_agent.cli.model import DeviceOption, ModelOption, local_model
 from hippo_agent.cli.options import STDIN, EmbedderOption, JsonOption, embedder_named
 from hippo_agent.cli.output import console, emit, ticking
 
+MODEL_SUITES = ("reader", "lm")
+ABLATION_STEPS = 300
 TABLE_WIDTH = 120  # below it, figures would lose their digits
 
 if TYPE_CHECKING:
@@ -18,17 +22,21 @@ if TYPE_CHECKING:
 
     from hippo_agent import Memory
     from hippo_agent.embedding.base import Embedder
+    from hippo_agent.evaluation.report import Report
+    from hippo_agent.model.local import LocalModel
+
+Tick = Callable[[int, int], None]
 
 
 def evaluate(
     suite: Annotated[
         str,
         typer.Argument(
-            help="What to measure: locomo, lures, gate, multihop, conflicts, fast-lane, mango, textworld, ..."
+            help="What to measure: locomo, lures, gate, multihop, conflicts, fast-lane, mango, reader, lm, ..."
         ),
     ],
     data: Annotated[
-        Path | None, typer.Option(help="The data; lures, conflicts, fast-lane, textworld and minigrid need none.")
+        Path | None, typer.Option(help="The data; lures, conflicts, fast-lane, textworld, minigrid, reader need none.")
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="multihop: the passages, when the data has none.")] = None,
     triples: Annotated[
@@ -44,25 +52,42 @@ def evaluate(
         list[str] | None, typer.Option("--system", help="Only this system; may be repeated. Default: all.")
     ] = None,
     embedder: EmbedderOption = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    condition: Annotated[
+        list[str] | None, typer.Option(help="reader: only this condition; may be repeated.", rich_help_panel="Model")
+    ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="reader: train it without each of its parts.", rich_help_panel="Model")
+    ] = False,
+    steps: Annotated[
+        int, typer.Option(min=1, help="reader --ablate: of each training.", rich_help_panel="Model")
+    ] = ABLATION_STEPS,
 ) -> None:
-    """Measure recall on a data file, beside baselines on the same data.
+    """Measure recall on a data file, beside baselines on the same data; or a local model (reader, lm).
 
     Example: hippo eval locomo --data examples/data/mira_and_teo.json --json report.json
     """
     from hippo_agent.evaluation.runner import run_suite
 
+    if ablate and suite != "reader":
+        raise typer.BadParameter("--ablate is of the suite reader")
     with ticking(suite) as tick:
-        report = run_suite(
-            suite,
-            data,
-            open_memory=_open_memory,
-            embedder=embedder_named(embedder),
-            limit=limit,
-            seed=seed,
-            systems=system,
-            tick=tick,
-            files={name: path for name, path in (("corpus", corpus), ("triples", triples)) if path is not None},
-        )
+        if suite in MODEL_SUITES:
+            local, trained = local_model(model, device), steps if ablate else None
+            report = _measure_model(suite, data, local, embedder, limit, seed, system, condition, trained, tick)
+        else:
+            report = run_suite(
+                suite,
+                data,
+                open_memory=_open_memory,
+                embedder=embedder_named(embedder),
+                limit=limit,
+                seed=seed,
+                systems=system,
+                tick=tick,
+                files={name: path for name, path in (("corpus", corpus), ("triples", triples)) if path is not None},
+            )
     if out is not None and str(out) == STDIN:
         emit(report.as_dict())
         return
@@ -70,6 +95,37 @@ def evaluate(
     if out is not None:
         rows = report.write(out)
         typer.echo(f"report: {out}; questions: {rows}")
+
+
+def _measure_model(
+    suite: str,
+    data: Path | None,
+    local: LocalModel,
+    embedder: str | None,
+    limit: int | None,
+    seed: int,
+    systems: list[str] | None,
+    conditions: list[str] | None,
+    ablated: int | None,
+    tick: Tick,
+) -> Report:
+    from hippo_agent.evaluation.ablation import run_ablation
+    from hippo_agent.evaluation.models import run_model_suite
+
+    scores = embedder_named(embedder)
+    if ablated is not None:
+        return run_ablation(local, embedder=scores, steps=ablated, limit=limit, seed=seed, tick=tick)
+    return run_model_suite(
+        suite,
+        data,
+        model=local,
+        embedder=scores,
+        limit=limit,
+        seed=seed,
+        systems=systems,
+        conditions=conditions,
+        tick=tick,
+    )
 
 
 def _open_memory(folder: Path, *, embedder: Embedder, write_rate: float | None) -> Memory:

@@ -9,6 +9,7 @@ from typing import Any
 from hippo_agent.embedding.base import Embedder
 from hippo_agent.errors import ConfigError
 from hippo_agent.evaluation.pool import CachedEmbedder
+from hippo_agent.evaluation.reading import CONDITIONS
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.suites import lm, reader
 from hippo_agent.model.local import LocalModel
@@ -51,15 +52,15 @@ def run_model_suite(
         if system not in known:
             raise ConfigError(f"there is no system {system!r}; choose from {', '.join(known)}")
     for label in conditions or ():
-        if label not in reader.CONDITIONS:
-            raise ConfigError(f"there is no condition {label!r}; choose from {', '.join(reader.CONDITIONS)}")
+        if label not in CONDITIONS:
+            raise ConfigError(f"there is no condition {label!r}; choose from {', '.join(CONDITIONS)}")
     run = reader.ReaderRun(
         model=model,
         embedder=CachedEmbedder(embedder),
         limit=limit,
         seed=seed,
         systems=tuple(systems or known),
-        conditions=tuple(conditions or reader.CONDITIONS),
+        conditions=tuple(conditions or CONDITIONS),
         trained=trained,
         tick=tick,
     )

@@ -302,7 +302,9 @@ class LocalModel:
 
     def _inputs(self, texts: Sequence[str], room: int) -> dict[str, Any]:
         special = self.tokenizer.chat_template is None  # a template writes its own
-        inputs = self.tokenizer(list(texts), add_special_tokens=special, padding=True, return_tensors="pt")
+        inputs = self.tokenizer(
+            list(texts), add_special_tokens=special, padding=True, return_tensors="pt", verbose=False
+        )
         length = inputs["input_ids"].shape[1]
         if length + room > self.context:
             raise TooLarge(
