@@ -214,19 +214,28 @@ def _timed(run: ReaderRun, readers: Mapping[str, Reader]) -> dict[str, dict[str,
     how: dict[str, Reader | None] = {"memory_off": None, "prompt": PromptReader(run.model), **readers}
     out: dict[str, dict[str, float]] = {}
     for name in (name for name in how if name in run.systems):
-        reader, times, tokens = how[name], list[float](), list[int]()
-        for at, question in enumerate(paper.questions):
-            traces = [
-                PackedTrace(id=str(one), text=text, score=float(paper.scores[at, one]))
-                for one, text in enumerate(paper.traces)
-            ]
-            for repeat in range(2):  # the first warms up
-                start = time.perf_counter()
-                with nullcontext() if reader is None else reader.reading(traces):
-                    run.model.generate(question, max_new_tokens=_ROOM)
-                    taken = 1000 * (time.perf_counter() - start)
-                    if repeat:
-                        times.append(taken)
-                        tokens.append(run.model.count(run.model.written(question)))
+        try:
+            times, tokens = _times(run.model, how[name], paper)
+        except TooLarge:  # the traces do not fit the context as text
+            continue
         out[name] = {f"prompt_tokens@{_TIMED}": statistics.fmean(tokens), f"ms@{_TIMED}": statistics.median(times)}
     return out
+
+
+def _times(model: LocalModel, reader: Reader | None, paper: Paper) -> tuple[list[float], list[int]]:
+    """Milliseconds and prompt tokens of each question of a paper, asked alone."""
+    times, tokens = list[float](), list[int]()
+    for at, question in enumerate(paper.questions):
+        traces = [
+            PackedTrace(id=str(one), text=text, score=float(paper.scores[at, one]))
+            for one, text in enumerate(paper.traces)
+        ]
+        for repeat in range(2):  # the first warms up
+            start = time.perf_counter()
+            with nullcontext() if reader is None else reader.reading(traces):
+                model.generate(question, max_new_tokens=_ROOM)
+                taken = 1000 * (time.perf_counter() - start)
+                if repeat:
+                    times.append(taken)
+                    tokens.append(model.count(model.written(question)))
+    return times, tokens
