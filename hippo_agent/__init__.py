@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from hippo_agent.asking import Answer
     from hippo_agent.config import Config
     from hippo_agent.embedding.hashing import HashingEmbedder
     from hippo_agent.embedding.sentence_transformer import SentenceTransformerEmbedder
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from hippo_agent.episodic.segmentation import segment
     from hippo_agent.errors import HippoError
     from hippo_agent.memory import Memory
+    from hippo_agent.model.local import LocalModel
     from hippo_agent.recall import Recall, RecallConfig
     from hippo_agent.types import Cue, Event, Hit, Provenance, Receipt, Slots, Trace
 
 __all__ = [
+    "Answer",
     "Config",
     "Cue",
     "Event",
@@ -36,6 +39,7 @@ __all__ = [
     "HashingEmbedder",
     "HippoError",
     "Hit",
+    "LocalModel",
     "Memory",
     "Provenance",
     "Recall",
@@ -49,6 +53,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "asking",
     "Config": "config",
     "Cue": "types",
     "Event": "types",
@@ -56,6 +61,7 @@ _HOMES = {
     "HashingEmbedder": "embedding.hashing",
     "HippoError": "errors",
     "Hit": "types",
+    "LocalModel": "model.local",
     "Memory": "memory",
     "Provenance": "types",
     "Recall": "recall",
