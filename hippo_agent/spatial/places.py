@@ -231,6 +231,12 @@ class Places:
         with self._world.lock:
             return self._walker.next_step()
 
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Actions that are left of the plan or macro being followed."""
+        with self._world.lock:
+            return self._walker.ahead
+
     def report_step(self, *, ok: bool | None = None, note: str = "") -> str:
         """Tell how the step went, after observing: "running", "done" or "failed" (its `Execution` has the reason)."""
         with self._world.lock:

@@ -52,6 +52,11 @@ class Walker:
             self._settle(self._walk.reason)
         return action
 
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Actions that are left of what is being followed."""
+        return self._walk.remaining if self._walk is not None and self._walk.state == "running" else ()
+
     def report(self, *, ok: bool | None, note: str) -> State:
         """How the step went, by where one is now."""
         if self._walk is None:

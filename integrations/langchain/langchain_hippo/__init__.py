@@ -20,28 +20,34 @@ if find_spec("langchain") is None:
     raise MissingExtra('langchain_hippo needs LangChain: pip install "hippo-agent[langchain]"')
 
 if TYPE_CHECKING:
+    from langchain_hippo.chat_model import HippoChatModel
     from langchain_hippo.embeddings import HippoEmbeddings
     from langchain_hippo.labels import decode_label, encode_label
     from langchain_hippo.middleware import HippoMemory
     from langchain_hippo.retriever import HippoRetriever
     from langchain_hippo.store import HippoStore
+    from langchain_hippo.tools import hippo_tools
 
 __all__ = [
+    "HippoChatModel",
     "HippoEmbeddings",
     "HippoMemory",
     "HippoRetriever",
     "HippoStore",
     "decode_label",
     "encode_label",
+    "hippo_tools",
 ]
 
 _HOMES = {
+    "HippoChatModel": "chat_model",
     "HippoEmbeddings": "embeddings",
     "HippoMemory": "middleware",
     "HippoRetriever": "retriever",
     "HippoStore": "store",
     "decode_label": "labels",
     "encode_label": "labels",
+    "hippo_tools": "tools",
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from hippo_agent import Event, Hit, Provenance
-from hippo_agent.context import as_episodes, digest, without_recall
+from hippo_agent import Event, Provenance
+from hippo_agent.context import Found, as_episodes, digest, without_recall
 from hippo_agent.types import SourceKind
 from langchain_hippo.scope import Scope
 
@@ -84,25 +84,9 @@ def failure(error: BaseException, scope: Scope, *, call: Mapping[str, Any] | Non
     )
 
 
-def to_document(hit: Hit) -> Document:
-    """One recalled trace as a document; its metadata are JSON values."""
-    trace = hit.trace
-    return Document(
-        id=trace.id,
-        page_content=trace.text,
-        metadata={
-            **trace.meta,
-            "score": hit.score,
-            "reasons": dict(hit.reasons),
-            "event_time": trace.event_time.isoformat(),
-            "source": trace.provenance.source,
-            "trust": trace.provenance.trust,
-            "session": trace.provenance.session,
-            "speaker": trace.speaker,
-            "kind": trace.kind,
-            "namespace": list(trace.namespace),
-        },
-    )
+def to_document(found: Found) -> Document:
+    """What memory found as a document; its metadata are JSON values."""
+    return Document(id=found.id, page_content=found.text, metadata={**found.metadata, "score": found.score})
 
 
 def _asked(call: Mapping[str, Any]) -> str:

@@ -28,13 +28,14 @@ from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 
-from hippo_agent import Cue, Event, Memory, Recall
-from hippo_agent.context import recall_beside
+from hippo_agent import Cue, Event, Memory
+from hippo_agent.context import check_stores, context_of
 from hippo_agent.intake import clean_namespace, unit_interval
 from hippo_agent.sharing import shared
 from hippo_agent.types import Namespace
 from langchain_hippo.convert import failure, text_of, to_events
 from langchain_hippo.scope import NamespaceOf, Scope, resolver
+from langchain_hippo.tools import hippo_tools
 
 __all__ = ["HippoMemory"]
 
@@ -64,6 +65,9 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
             to the memory's own namespace; a run without one sees only what belongs to no user.
         k, budget_tokens: at most so many traces, and so many tokens of the rendered block, before each model call.
         min_trust: traces below it are not shown to the model.
+        stores: which of "episodic", "facts" and "places" speak before each model call; they share the budget. The map
+            needs a fixed namespace, the memory's own. All of them are written to in any case.
+        tools: True gives the model the tools of these stores as well (see `hippo_tools`), or a list of their names.
         name: tells two of them in one agent apart.
 
     A tool or a model that raises is recorded, and the error goes on. Messages are written once, by their ids.
@@ -79,6 +83,8 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         k: int = 8,
         budget_tokens: int = 800,
         min_trust: float = 0.0,
+        stores: Sequence[str] = ("episodic",),
+        tools: bool | Sequence[str] = False,
         name: str = "HippoMemory",
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
@@ -87,7 +93,12 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         self.k = k
         self.budget_tokens = budget_tokens
         self.min_trust = min_trust
+        fixed = None if namespace is None or callable(namespace) else clean_namespace(namespace)
+        self.stores = check_stores(stores, self.memory, fixed)
         own: list[BaseTool] = []
+        if tools:
+            names = None if tools is True else tools
+            own = hippo_tools(self.memory, namespace=namespace, stores=self.stores, names=names)
         self.tools = own
         self._name = name
         self._clock = clock
@@ -217,29 +228,21 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
 
     def _informed(self, request: ModelRequest[Any], turn: _Turn) -> ModelRequest[Any]:
         """The request with what memory has to say in its system message."""
-        said = self._recall(turn).render()
-        if not said:
-            return request
-        return request.override(system_message=_appended(request.system_message, said))
-
-    def _recall(self, turn: _Turn) -> Recall:
-        """The best traces that are not in view anyway."""
         scope = turn.scope
-        recall = recall_beside(
-            self.memory,
-            Cue(
-                text=turn.cue,
-                namespace=scope.namespace,
-                exact_namespace=scope.exact,
-                k=self.k,
-                budget_tokens=self.budget_tokens,
-                min_trust=self.min_trust,
-                asked_at=self._clock(),
-            ),
-            visible=turn.visible,
+        cue = Cue(
+            text=turn.cue,
+            namespace=scope.namespace,
+            exact_namespace=scope.exact,
+            k=self.k,
+            budget_tokens=self.budget_tokens,
+            min_trust=self.min_trust,
+            asked_at=self._clock(),
         )
-        _keep(self._recalled, (scope.namespace, scope.session), tuple(trace.id for trace in recall.traces))
-        return recall
+        context = context_of(self.memory, cue, stores=self.stores, visible=turn.visible)
+        _keep(self._recalled, (scope.namespace, scope.session), context.traces)
+        if not context.text:
+            return request
+        return request.override(system_message=_appended(request.system_message, context.text))
 
     def _answers(self, response: Any, scope: Scope) -> list[Event]:
         """What the model said; a message without an id gets one, so that it is known again."""

@@ -12,6 +12,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import field_validator
 
 from hippo_agent import Memory
+from hippo_agent.context import looked_up
 from hippo_agent.sharing import shared
 from langchain_hippo.convert import to_document
 
@@ -26,6 +27,8 @@ class HippoRetriever(BaseRetriever):
     retriever.invoke("where does Ada live now?", k=1, min_trust=0.5)
 
     What `Memory.recall` takes may be given to ``invoke`` too: ``since``, ``until``, ``kinds``, ``sources``, ...
+    ``stores`` says where to look: "episodic" (traces), "facts" (what holds now, a document each) and "places" (what was
+    remembered at and around the agent's place); documents of several stores follow each other in this order.
     """
 
     memory: Any
@@ -33,6 +36,7 @@ class HippoRetriever(BaseRetriever):
     budget_tokens: int | None = None
     namespace: tuple[str, ...] | None = None
     min_trust: float = 0.0
+    stores: tuple[str, ...] = ("episodic",)
 
     @field_validator("memory")
     @classmethod
@@ -52,6 +56,7 @@ class HippoRetriever(BaseRetriever):
             "budget_tokens": self.budget_tokens,
             "namespace": self.namespace,
             "min_trust": self.min_trust,
+            "stores": self.stores,
             **options,
         }
-        return [to_document(hit) for hit in self.memory.recall(query, **wanted).hits]
+        return [to_document(found) for found in looked_up(self.memory, query, **wanted)]

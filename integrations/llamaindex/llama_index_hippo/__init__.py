@@ -26,22 +26,37 @@ if not _installed():
     raise MissingExtra('llama_index_hippo needs LlamaIndex: pip install "hippo-agent[llamaindex]"')
 
 if TYPE_CHECKING:
-    from llama_index_hippo.block import HippoMemoryBlock
+    from llama_index_hippo.block import EpisodicBlock, FactsBlock, HippoMemoryBlock, PlacesBlock
     from llama_index_hippo.convert import remember_documents
+    from llama_index_hippo.graph_store import HippoPropertyGraphStore
+    from llama_index_hippo.llm import HippoLLM
     from llama_index_hippo.memory import HippoMemory
     from llama_index_hippo.retriever import HippoRetriever
+    from llama_index_hippo.tools import HippoToolSpec
 
 __all__ = [
+    "EpisodicBlock",
+    "FactsBlock",
+    "HippoLLM",
     "HippoMemory",
     "HippoMemoryBlock",
+    "HippoPropertyGraphStore",
     "HippoRetriever",
+    "HippoToolSpec",
+    "PlacesBlock",
     "remember_documents",
 ]
 
 _HOMES = {
+    "EpisodicBlock": "block",
+    "FactsBlock": "block",
+    "HippoLLM": "llm",
     "HippoMemory": "memory",
     "HippoMemoryBlock": "block",
+    "HippoPropertyGraphStore": "graph_store",
     "HippoRetriever": "retriever",
+    "HippoToolSpec": "tools",
+    "PlacesBlock": "block",
     "remember_documents": "convert",
 }
 

@@ -18,8 +18,8 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.schema import Document, NodeWithScore, TextNode
 
-from hippo_agent import Event, Hit, Memory, Provenance
-from hippo_agent.context import as_episodes, digest, without_recall
+from hippo_agent import Event, Memory, Provenance
+from hippo_agent.context import Found, as_episodes, digest, without_recall
 from hippo_agent.progress import Progress
 from hippo_agent.sharing import shared
 from hippo_agent.types import Namespace, SourceKind
@@ -35,7 +35,17 @@ _SOURCES: dict[MessageRole, SourceKind] = {
     MessageRole.FUNCTION: "tool",
 }
 _MEDIA = {ImageBlock: "[image]", AudioBlock: "[audio]", VideoBlock: "[video]", DocumentBlock: "[document]"}
-_QUIET = ("reasons", "trust", "session", "kind", "namespace")  # metadata that no model has to read
+_QUIET = (
+    "reasons",
+    "trust",
+    "session",
+    "kind",
+    "namespace",
+    "subject",
+    "predicate",
+    "object",
+    "traces",
+)  # metadata that no model has to read
 
 
 def text_of(message: ChatMessage) -> str:
@@ -80,27 +90,16 @@ def cue_of(messages: Sequence[ChatMessage]) -> str:
     return next(filter(None, said), "")
 
 
-def to_node(hit: Hit) -> NodeWithScore:
-    """One recalled trace as a node; its id is the trace's id."""
-    trace = hit.trace
+def to_node(found: Found) -> NodeWithScore:
+    """What memory found as a node; its id is the trace's id."""
     node = TextNode(
-        id_=trace.id,
-        text=trace.text,
-        metadata={
-            **trace.meta,
-            "event_time": trace.event_time.isoformat(),
-            "source": trace.provenance.source,
-            "speaker": trace.speaker,
-            "trust": trace.provenance.trust,
-            "session": trace.provenance.session,
-            "kind": trace.kind,
-            "namespace": "/".join(trace.namespace),
-            "reasons": dict(hit.reasons),
-        },
+        id_=found.id,
+        text=found.text,
+        metadata={**found.metadata, "namespace": "/".join(found.metadata["namespace"])},
         excluded_llm_metadata_keys=list(_QUIET),
         excluded_embed_metadata_keys=list(_QUIET),
     )
-    return NodeWithScore(node=node, score=hit.score)
+    return NodeWithScore(node=node, score=found.score)
 
 
 def remember_documents(

@@ -17,7 +17,7 @@ from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemory, ChatMemoryBuffer
 
 from hippo_agent import Cue, Memory
-from hippo_agent.context import recall_beside
+from hippo_agent.context import check_stores, context_of
 from hippo_agent.intake import clean_label, clean_namespace
 from hippo_agent.sharing import shared
 from hippo_agent.storage.items import Item, ItemWrite
@@ -47,6 +47,7 @@ class HippoMemory(BaseMemory):
     k: int = Field(default=8, ge=1, description="Traces recalled at most.")
     budget_tokens: int = Field(default=800, ge=1, description="Tokens of the recalled block at most.")
     min_trust: float = Field(default=0.0, ge=0.0, le=1.0, description="Traces below it are not shown.")
+    stores: list[str] = Field(default_factory=lambda: ["episodic"], description="Who speaks: episodic, facts, places.")
     token_limit: int = Field(default=_TOKENS, ge=1, description="Tokens of the chat at most.")
 
     _lock: Any = PrivateAttr(default_factory=threading.RLock)
@@ -73,7 +74,8 @@ class HippoMemory(BaseMemory):
         Args:
             memory: a folder, or an open `Memory` (then it is the one for its folder in this process).
             namespace: whose memory; the memory's own by default. session: name of the chat; a fresh one by default.
-            chat_history: messages to begin with. settings: ``k``, ``budget_tokens``, ``min_trust``, ``token_limit``.
+            chat_history: messages to begin with. settings: ``k``, ``budget_tokens``, ``min_trust``, ``stores``,
+                ``token_limit``. The map ("places") needs the memory's own namespace.
         """
         own = shared(memory)
         found = cls(
@@ -82,6 +84,7 @@ class HippoMemory(BaseMemory):
             session=clean_label(session, what="session") or uuid.uuid4().hex,
             **settings,
         )
+        check_stores(found.stores, own, found._namespace)
         found._tokenizer = tokenizer_fn
         if chat_history is not None:
             found.set(list(chat_history))
@@ -113,7 +116,8 @@ class HippoMemory(BaseMemory):
             budget_tokens=self.budget_tokens,
             min_trust=self.min_trust,
         )
-        return _informed(shown, recall_beside(self.memory, cue, visible=visible).render())
+        stores = check_stores(self.stores, self.memory, self._namespace)
+        return _informed(shown, context_of(self.memory, cue, stores=stores, visible=visible).text)
 
     def get_all(self) -> list[ChatMessage]:
         """The whole chat, in order."""

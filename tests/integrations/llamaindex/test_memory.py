@@ -112,6 +112,7 @@ def test_it_serialises_as_a_pointer_and_the_copy_leads_to_the_same_memory(memory
         "k": 3,
         "budget_tokens": 800,
         "min_trust": 0.0,
+        "stores": ["episodic"],
         "token_limit": 30_000,
         "class_name": "HippoMemory",
     }
