@@ -16,6 +16,7 @@ from hippo_agent.types import Hit, Trace
 __all__ = ["FactLike", "Packed", "PackedTrace", "Recalled", "StepLike", "fact_sentence", "pack", "step_sentence"]
 
 MOST = 256  # traces that a model reads at once
+POINTS = 0.4  # units of cosine in a point of recall: the gap of best and second is 2.5 times as wide there
 
 
 class Recalled(Protocol):
@@ -56,7 +57,7 @@ class PackedTrace:
     id: str  # of the trace; of a fact or a step what the caller names it
     text: str  # on one line, never empty
     source: str = "episodic"  # or "relational", "spatial"
-    score: float = 0.0  # of retrieval; only differences count
+    score: float = 0.0  # of retrieval, on the scale of a cosine; only differences count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ def pack(
 ) -> Packed:
     """The hits of a recall as texts, best first, at most ``limit``; what is packed already is passed on.
 
-    ``dated`` puts the day on which it happened before each trace.
+    The points of recall become scores on the scale of cosines, which readers are made for. ``dated`` puts the day on
+    which it happened before each trace.
     """
     if limit < 1:
         raise InvalidInput(f"limit must be at least 1, not {limit!r}")
@@ -90,7 +92,7 @@ def pack(
         given: list[PackedTrace] = list(recalled.traces)
     elif hasattr(recalled, "hits"):
         given = [
-            PackedTrace(id=hit.trace.id, text=trace_text(hit.trace, dated=dated), score=hit.score)
+            PackedTrace(id=hit.trace.id, text=trace_text(hit.trace, dated=dated), score=POINTS * hit.score)
             for hit in recalled.hits
         ]
     else:

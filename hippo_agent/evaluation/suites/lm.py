@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from math import exp
 from pathlib import Path
 
@@ -42,36 +43,52 @@ def run(data: Path, run: ReaderRun) -> Outcome:
     vectors = run.embedder.embed(episodes)
     readers = ready_readers(run)
     rows: list[Row] = []
-    sums: dict[str, list[float]] = {}
     rng = random.Random(f"lm:{run.seed}")
     for number, at in enumerate(judged, 1):
         earlier = range(at - 1)
-        drawn = rng.sample(earlier, _READ)
-        found = {}
-        for name in SYSTEMS:
+        drawn, near = rng.sample(earlier, _READ), _nearest(vectors, at, earlier)
+        alone = _foretold(run, None, episodes, vectors, at, ())
+        found: dict[str, dict[str, float]] = {"memory_off": _figures(alone, alone)}
+        for name in SYSTEMS[1:]:
             reader = readers.get("prefix" if name == "shuffled" else name)
-            if name not in run.systems or (reader is None and name != "memory_off"):
-                continue
-            places = drawn if name == "shuffled" else _nearest(vectors, at, earlier)
-            found[name] = _foretold(run, reader, episodes, vectors, at, places)
-        for name, nll in found.items():
-            sums.setdefault(name, []).extend(nll)
+            if reader is not None:
+                places = drawn if name == "shuffled" else near
+                found[name] = _figures(_foretold(run, reader, episodes, vectors, at, places), alone)
         rows.append(
             Row(
-                about={"episode": at, "tokens": len(found["memory_off"]) if "memory_off" in found else 0},
-                metrics={name: {"nll": float(np.mean(nll))} for name, nll in found.items()},
+                about={"episode": at, "tokens": len(alone.nll), "characters": len(episodes[at])},
+                metrics={name: figures for name, figures in found.items() if name in run.systems},
             )
         )
         if run.tick:
             run.tick(number, len(judged))
     for reader in readers.values():
         reader.close()
-    characters = sum(len(episodes[at]) for at in judged)
-    return Outcome(n=len(rows), systems={name: _figures(nll, characters) for name, nll in sums.items()}, rows=rows)
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    return Outcome(n=len(rows), systems={name: _means(name, rows) for name in names}, rows=rows)
 
 
-def _figures(nll: Sequence[float], characters: int) -> Mapping[str, float]:
-    return {"perplexity": exp(float(np.mean(nll))), "nll_per_character": float(np.sum(nll)) / characters}
+@dataclass(frozen=True, slots=True)
+class _Foretold:
+    """Nats of each token, [n], and the logarithm of every token's chance there, [n, vocabulary]."""
+
+    nll: NDArray[np.float32]
+    chances: NDArray[np.float32]
+
+
+def _figures(read: _Foretold, alone: _Foretold) -> dict[str, float]:
+    """Mean nats a token, and the mean divergence of the model that reads from the model alone."""
+    divergence = (np.exp(alone.chances) * (alone.chances - read.chances)).sum(axis=1)
+    return {"nll": float(read.nll.mean()), "kl": float(divergence.mean())}
+
+
+def _means(name: str, rows: Sequence[Row]) -> Mapping[str, float]:
+    """Over all tokens of all episodes."""
+    counts = np.array([row.about["tokens"] for row in rows], dtype=np.float64)
+    nll = float((counts * [row.metrics[name]["nll"] for row in rows]).sum())
+    kl = float((counts * [row.metrics[name]["kl"] for row in rows]).sum() / counts.sum())
+    characters = sum(row.about["characters"] for row in rows)
+    return {"perplexity": exp(nll / float(counts.sum())), "nll_per_character": nll / characters, "kl": kl}
 
 
 def _episodes(data: Path) -> list[str]:
@@ -98,13 +115,18 @@ def _foretold(
     vectors: NDArray[np.float32],
     at: int,
     places: Sequence[int],
-) -> list[float]:
-    """Nats of each token of an episode after the one before it."""
+) -> _Foretold:
+    """An episode after the one before it, read with the traces of these places."""
+    import torch
+
     traces = [
         PackedTrace(id=str(one), text=episodes[one], score=float(vectors[one] @ vectors[at - 1])) for one in places
     ]
-    context, model = episodes[at - 1], run.model
-    before = len(model.tokens(f"{context}\n"))
-    with nullcontext() if reader is None else reader.reading(traces):
-        nll = model.surprise(f"{context}\n{episodes[at]}")
-    return nll[before:]
+    model = run.model
+    before = model.tokens(f"{episodes[at - 1]}\n")
+    own = model.tokens(episodes[at])[: model.context - len(before)]
+    ids = torch.tensor([[*before, *own]], device=model.model.device)
+    with torch.no_grad(), nullcontext() if reader is None else reader.reading(traces):
+        logits = model.model(ids, use_cache=False).logits[0, len(before) - 1 : -1].float()
+    chances = torch.log_softmax(logits, dim=-1).cpu().numpy()
+    return _Foretold(nll=-chances[np.arange(len(own)), own], chances=chances)

@@ -84,7 +84,7 @@ def test_hits_are_packed_with_id_score_and_who_said_it() -> None:
     packed = pack(recalled)
     assert [trace.text for trace in packed.traces] == ["Ada has a key.", "Ada: I moved to Lisbon."]
     assert packed.ids == (about.id, said.id)
-    assert [trace.score for trace in packed.traces] == [0.9, 0.4]
+    assert [trace.score for trace in packed.traces] == pytest.approx([0.36, 0.16])
     assert pack(recalled, dated=True).traces[1].text == "[2024-05-03] Ada: I moved to Lisbon."
     assert pack(packed) == packed
 
