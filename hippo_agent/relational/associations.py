@@ -4,8 +4,8 @@
     for seq, item in associations.expand(question, vector, base).items(): ...
 
 Derived and never saved. Only texts with a heading take part (a first line alone, or ``meta["title"]``): links lead to
-what a text is about, and in dialogue they measured as a loss. A text of one sentence is its own sentence; those of
-longer ones are embedded when a question first reaches their passage, a few at a time, and kept.
+what a text is about, and in dialogue they measured as a loss. Sentences are
+embedded when a question first reaches their passage, a few at a time, and kept.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from hippo_agent.types import Trace
 __all__ = ["Associated", "Associations"]
 
 Floats = NDArray[np.float32]
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +57,24 @@ class Associations:
     def refresh(self, *, most: int | None = None) -> PassageIndex:
         """The index at the record's newest state; microseconds when nothing changed.
 
-        ``most``: where there are more texts with a heading, only so many and one are taken.
+        ``most``: where there are more texts with a heading, about so many are taken.
         """
-        position = self._record.position()
         if self._position is None:
-            for batch in self._record.scan():
-                for trace, vector in batch:
-                    if most is not None and len(self._index) > most:
-                        break
-                    self._take(trace, vector)
-        elif position != self._position:
-            changes = self._record.changes(self._position)
+            self._position = self._record.position()
+            seqs = self._record.headed()
+            for start in range(0, len(seqs), _BATCH):
+                if most is not None and len(self._index) > most:
+                    break
+                for trace in self._record.by_seq(seqs[start : start + _BATCH]).values():
+                    self._take(trace)
+        while self._record.position() != self._position and (changes := self._record.changes(self._position)):
             traces = self._record.by_seq([change.seq for change in changes if change.op == "put"])
             for change in changes:
                 if change.op == "delete":
                     self._index.remove(change.seq)
                 elif change.seq in traces and self._index.row(change.seq) is None:
-                    self._take(traces[change.seq], None)
-        self._position = position
+                    self._take(traces[change.seq])
+            self._position = changes[-1].position
         return self._index
 
     def expand(
@@ -108,14 +110,12 @@ class Associations:
             )
         return out
 
-    def _take(self, trace: Trace, vector: Floats | None) -> None:
+    def _take(self, trace: Trace) -> None:
         found = trace.meta.get("title")
         title = found if isinstance(found, str) and found.strip() else None
         if title is None and heading(trace.text) is None:
             return
-        row = self._index.add(trace.seq, trace.text, title=title)
-        if vector is not None and len(self._index.passage(row).spans) == 1:
-            self._index.set_vectors(row, vector[None])
+        self._index.add(trace.seq, trace.text, title=title)
 
     def _prepare(self, scores: Floats) -> None:
         """Embed the sentences of the passages that will hand score on."""

@@ -211,6 +211,10 @@ class RecordStore(Protocol):
         """Traces without a vector of this embedder, oldest first."""
         ...
 
+    def headed(self) -> list[int]:
+        """Seqs of the traces that may have a heading (a line break in the text, or a title in meta), in order."""
+        ...
+
     def position(self) -> int:
         """The last outbox position, other processes' writes included; 0 for an empty record. Costs microseconds."""
         ...

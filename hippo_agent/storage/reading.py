@@ -213,6 +213,12 @@ class RecordReader:
 
     # Following
 
+    def headed(self) -> list[int]:
+        """Seqs of the traces that may have a heading (a line break in the text, or a title in meta), in order."""
+        with self.database.read() as connection:
+            query = "SELECT seq FROM trace WHERE instr(text, char(10)) > 0 OR instr(meta, '\"title\"') > 0 ORDER BY seq"
+            return [row[0] for row in connection.execute(query)]
+
     def position(self) -> int:
         """The last outbox position, other processes' writes included."""
         with self.database.read() as connection:

@@ -198,6 +198,11 @@ class RecordStoreConformance:
         assert (record.count(), record.counters(), record.position()) == (1, {}, 1)
         assert record.match(["Ada"], limit=9)[0].tolist() == [1]
 
+    def test_what_may_have_a_heading_is_named_in_order(self, record: RecordStore) -> None:
+        rows = [new_trace("a", "Vell\nA town."), new_trace("b"), new_trace("c", "A town.", meta={"title": "Vell"})]
+        record.append(rows)
+        assert record.headed() == [1, 3]
+
     def test_merging_keeps_the_observation_and_counts_it(self, record: RecordStore) -> None:
         (trace,) = record.append([new_trace("t1")])
         event = replace(new_trace("-", "Ada has moved to Lisbon", key="k2").event, slots=Slots(who=("Ada",)))
