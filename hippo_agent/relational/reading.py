@@ -49,7 +49,7 @@ class FactReader:
         min_trust: float = 0.0,
     ) -> Resolution:
         """Which value holds now, or held at a time, with the runner-up and the reasons."""
-        at = at or self._clock()
+        at = self._moment(at)
         name = canonical(predicate)
         with self._database.snapshot() as connection:
             subjects = self._subjects(connection, subject, namespace)
@@ -94,7 +94,7 @@ class FactReader:
 
     def holding(self, facts: Iterable[Fact], *, at: datetime | None = None) -> list[Fact]:
         """Those of the facts that are accepted and hold at a time (now)."""
-        at = at or self._clock()
+        at = self._moment(at)
         return [fact for fact in facts if fact.status == "active" and fact.holds(at)]
 
     def touching(self, name: str, *, namespace: Namespace = (), min_trust: float = 0.0) -> list[Fact]:
@@ -230,7 +230,7 @@ class FactReader:
 
     def edges(self, *, at: datetime | None = None, namespace: Namespace = (), min_trust: float = 0.0) -> list[Edge]:
         """The accepted facts that hold at a time (now), as the graph takes them; one pass over the tables."""
-        now = micros(at or self._clock())
+        now = micros(self._moment(at))
         with self._database.snapshot() as connection:
             within = rows.spaces(connection, namespace)
             places = rows.marks(within)
@@ -267,6 +267,12 @@ class FactReader:
         """What the accepted facts of exactly this namespace were seen to join."""
         with self._database.snapshot() as connection:
             return self._schemas_of(connection, rows.space(namespace))
+
+    def _moment(self, at: datetime | None) -> datetime:
+        """Now when no time is given; a naive time is UTC."""
+        if at is None:
+            return self._clock()
+        return at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)
 
     def _subjects(self, connection: sqlite3.Connection, name: str, namespace: Namespace) -> tuple[int, ...]:
         """All entities that this name means in all that the namespace sees."""

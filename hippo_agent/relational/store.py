@@ -102,7 +102,7 @@ class FactStore(FactReader):
 
     def tenable(self, facts: Iterable[Fact], *, at: datetime | None = None) -> list[Fact]:
         """Those of the facts that hold at a time (now), and those that only wait for more evidence."""
-        at = at or self._clock()
+        at = self._moment(at)
         trust = self._config.trust
         return [fact for fact in facts if fact.holds(at) and (fact.status == "active" or fact.trust >= trust)]
 

@@ -54,6 +54,7 @@ def test_a_read_takes_in_what_was_written_since(memory: Memory) -> None:
     assert (found.value, found.runner_up) == ("Porto", "Rome")
     assert [fact.object for fact in memory.facts.history("Ines", "lives in")] == ["Rome", "Porto"]
     assert memory.facts.current("Ines", "lives in", at=day(1)).value == "Rome"
+    assert memory.facts.current("Ines", "lives in", at=day(1).replace(tzinfo=None)).value == "Rome"
 
 
 def test_a_question_is_walked_and_a_search_finds_facts_by_name_and_by_trace(memory: Memory) -> None:
