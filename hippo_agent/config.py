@@ -14,6 +14,7 @@ from hippo_agent.episodic.retention import RetentionConfig
 from hippo_agent.errors import ConfigError
 from hippo_agent.recall import RecallConfig
 from hippo_agent.relational.config import RelationalConfig
+from hippo_agent.spatial.macros import MacroConfig
 from hippo_agent.storage.base import Durability
 from hippo_agent.storage.index.managed import IndexKind
 
@@ -28,6 +29,7 @@ class Config:
     recall: RecallConfig = field(default_factory=RecallConfig)
     relational: RelationalConfig = field(default_factory=RelationalConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    macros: MacroConfig = field(default_factory=MacroConfig)  # which habits the map learns
     index: IndexKind = "auto"  # "exact", "chroma", or by size
     durability: Durability = "process"  # "process": survives kill -9; "power": a power cut too, slower
     max_chars: int = 256_000  # of one text

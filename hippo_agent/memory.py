@@ -96,6 +96,7 @@ class Memory:
             self._vectors,
             self.namespace,
             config=self.config.recall,
+            macros=self.config.macros,
             clock=lambda: clock().timestamp(),
         )
         encoder = EpisodeEncoder()

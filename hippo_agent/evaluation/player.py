@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hippo_agent.spatial.actions import action_key, direction
 from hippo_agent.spatial.arrival import Arrival
+from hippo_agent.spatial.macros import Macro
 from hippo_agent.spatial.places import Places
 
 __all__ = ["Episode", "Game", "Player", "View"]
@@ -44,6 +45,8 @@ class Episode:
 
     won: bool = False
     commands: list[str] = field(default_factory=list)
+    decisions: int = 0  # commands chosen one by one, and habits
+    habits: list[str] = field(default_factory=list)  # names of the macros that were run
 
 
 class Player:
@@ -95,12 +98,14 @@ class Player:
         game: Game,
         *,
         most: int,
+        habits: bool = False,
         where: Callable[[str], str | None] | None = None,
         goal_at: str | None = None,
     ) -> Episode:
         """Win again from memory; without a memory of winning, explore.
 
-        ``where``, ``goal_at``: other places than remembered of what was done and of the victory, for controls.
+        ``habits``: run a macro where one begins with what is planned. ``where``, ``goal_at``: other places than
+        remembered of what was done and of the victory, for controls.
         """
         known = self._won_before()
         if known is not None and goal_at is not None:
@@ -110,8 +115,35 @@ class Player:
             command = self._next_try() if known is None else self._towards(known, where or self._where)
             if command is None:
                 break
-            self._do(game, command)
+            self._episode.decisions += 1
+            macro = self._habit(command) if habits else None
+            if macro is None:
+                self._do(game, command)
+            else:
+                self._run(game, macro)
         return self._end()
+
+    def _habit(self, command: str) -> Macro | None:
+        """The longest active macro that begins here with a command."""
+        here, key = self.places.current, action_key(command)
+        fitting = [
+            macro
+            for macro, _ in self.places.suggest_macros(k=100)
+            if here in macro.starts and not macro.parameters and macro.steps[0] == key
+        ]
+        return max(fitting, key=lambda macro: len(macro.steps), default=None)
+
+    def _run(self, game: Game, macro: Macro) -> None:
+        """A whole macro, each step checked by where it leads."""
+        self._episode.habits.append(macro.name)
+        self.places.run_macro(macro.id)
+        while not self._view.over and (action := self.places.next_step()) is not None:
+            said = next((each for each in self._view.commands if action_key(each) == action_key(action)), None)
+            if said is None:
+                self.places.report_step(ok=False, note=f"{action!r} is not possible here")
+                break
+            self._do(game, said)
+            self.places.report_step()
 
     # One command
 

@@ -26,6 +26,7 @@ from hippo_agent.storage.transfer import OtherLines
 from hippo_agent.types import Cue, Event, Hit, Namespace, Trace
 
 if TYPE_CHECKING:
+    from hippo_agent.spatial.macros import MacroConfig
     from hippo_agent.spatial.places import Places
     from hippo_agent.spatial.recall import Failure
 
@@ -65,6 +66,7 @@ class PlaceContext:
         namespace: Namespace,
         *,
         config: RecallConfig,
+        macros: MacroConfig | None = None,
         clock: Callable[[], float],
     ) -> None:
         self._record = record
@@ -72,6 +74,7 @@ class PlaceContext:
         self._vectors = vectors
         self._namespace = namespace
         self._config = config
+        self._macros = macros
         self._clock = clock
         self._lock = threading.Lock()
         self._places: Places | None = None
@@ -93,7 +96,7 @@ class PlaceContext:
                         f"there is no map of namespace {self._namespace!r} here, and none can be made: the folder is "
                         "open read-only; observe something first"
                     )
-                self._places = Places(store, world=self._namespace, clock=self._clock)
+                self._places = Places(store, world=self._namespace, macros=self._macros, clock=self._clock)
             return self._places
 
     def resolve(self, place: str) -> str:

@@ -26,13 +26,28 @@ from pathlib import Path
 from hippo_agent.errors import DataError
 from hippo_agent.evaluation.run import Outcome, Row, Run, sample
 from hippo_agent.spatial.atlas import Atlas
+from hippo_agent.spatial.evidence import WEIGHTS
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.plan import Planner
 from hippo_agent.spatial.retelling import reread
 from hippo_agent.spatial.sighting import read
 
-__all__ = ["MAPPERS", "Edge", "Game", "GameScore", "MangoOutcome", "Mapped", "games", "load", "run", "score", "suite"]
+__all__ = [
+    "MAPPERS",
+    "Edge",
+    "Game",
+    "GameScore",
+    "MangoOutcome",
+    "Mapped",
+    "games",
+    "load",
+    "outcome_of",
+    "run",
+    "score",
+    "suite",
+    "weighted",
+]
 
 STEPS = 70
 _NEVER = 9999  # MANGO's mark for "not walked"
@@ -140,6 +155,11 @@ def ours(steps: Sequence[tuple[int, str, str]]) -> Mapped:
     return _mapped(steps, reread(_observed(steps)))
 
 
+def weighted(weights: Mapping[str, float]) -> Mapper:
+    """Our mapper with other weights of the evidence."""
+    return lambda steps: _mapped(steps, reread(_observed(steps, weights)))
+
+
 def online(steps: Sequence[tuple[int, str, str]]) -> Mapped:
     """Our mapper while walking, without the second reading."""
     return _mapped(steps, _observed(steps))
@@ -195,6 +215,11 @@ def run(
             scores[label].append(score(game, mapper(game.steps)))
         if tick is not None:
             tick(number, len(names))
+    return outcome_of(scores)
+
+
+def outcome_of(scores: Mapping[str, Sequence[GameScore]]) -> MangoOutcome:
+    """Figures over all games of each mapper."""
     return MangoOutcome(
         metrics={label: _metrics(rows) for label, rows in scores.items()},
         games={label: tuple(rows) for label, rows in scores.items()},
@@ -259,8 +284,8 @@ def score(game: Game, mapped: Mapped) -> GameScore:
     return result
 
 
-def _observed(steps: Sequence[tuple[int, str, str]]) -> Atlas:
-    atlas = Atlas(keep_steps=True)
+def _observed(steps: Sequence[tuple[int, str, str]], weights: Mapping[str, float] = WEIGHTS) -> Atlas:
+    atlas = Atlas(keep_steps=True, weights=weights)
     for order, (_, action, answer) in enumerate(steps):
         atlas.observe(answer, action=action if order and action else None)
     return atlas

@@ -22,7 +22,7 @@ from hippo_agent.evaluation.run import Outcome, Row, Run, sample
 from hippo_agent.spatial.macros import Act, MacroConfig, Trajectory, distil
 from hippo_agent.spatial.pose import PoseConfig, PoseTracker
 
-__all__ = ["BabyOutcome", "Identity", "baby", "four_rooms", "identity", "suite"]
+__all__ = ["BabyOutcome", "Identity", "baby", "four_rooms", "identity", "make", "suite"]
 
 _ACTIONS = {"left": 0, "right": 1, "forward": 2}
 _NAMES = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
@@ -67,7 +67,7 @@ def identity(nodes: Sequence[Hashable], truth: Sequence[Hashable]) -> Identity:
 
 def four_rooms(*, steps: int = 20_000, slip: float = 0.05, seed: int = 0) -> dict[str, Identity]:
     """One random walk; "ours", "view" (name-only identity) and "steps" (dead reckoning)."""
-    env = _make("MiniGrid-FourRooms-v0")
+    env = make("MiniGrid-FourRooms-v0")
     observation, _ = env.reset(seed=seed)
     env.max_steps = steps + 1
     rng = random.Random(seed)
@@ -107,7 +107,7 @@ def baby(level: str, *, train: int = 60, test: int = 40, seed: int = 0) -> BabyO
         where = seed + 10_000 + number
         wanted, alone = _episode(level, where)
         solved_without += alone
-        env = _make(level)
+        env = make(level)
         env.reset(seed=where)
         at, reward = 0, 0.0
         names = [_NAMES[action] for action in wanted]
@@ -183,7 +183,7 @@ def _decisions(names: Sequence[str], shapes: Sequence[tuple[str, ...]]) -> int:
 def _episode(level: str, seed: int) -> tuple[list[int], bool]:
     from minigrid.utils.baby_ai_bot import BabyAIBot
 
-    env = _make(level)
+    env = make(level)
     env.reset(seed=seed)
     bot: Any = BabyAIBot(env)
     actions: list[int] = []
@@ -199,7 +199,8 @@ def _episode(level: str, seed: int) -> tuple[list[int], bool]:
             return actions, bool(reward > 0)
 
 
-def _make(name: str) -> Any:
+def make(name: str) -> Any:
+    """A world by its id, without wrappers. Raises MissingExtra."""
     try:
         import gymnasium
         import minigrid  # noqa: F401
