@@ -102,7 +102,7 @@ def step(maze: Maze, places: Places, way: str) -> None:
 
 
 def main(picture: Path) -> None:
-    maze = Maze(seed=4)
+    maze = Maze(seed=0)
     config = Config(macros=MacroConfig(starts=1))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "memory"

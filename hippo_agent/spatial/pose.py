@@ -27,7 +27,7 @@ class PoseConfig:
     """``slip``: share of actions that do nothing. ``particles``: how many readings are followed."""
 
     slip: float = 0.05
-    particles: int = 300
+    particles: int = 100
     agree: float = 0.9999  # probability that a known pose looks as before
     novel: float = 0.5  # probability that a new pose looks like none before
 
@@ -111,15 +111,14 @@ class PoseTracker:
         for child in children:  # readings with one map at one pose differ in their past only: the likeliest stands
             distinct.setdefault((child[3], self._mark(child[2], child[3], look)), child)
         kept = [child for child in list(distinct.values())[: self.config.particles] if child[0] > _NEGLIGIBLE * best]
-        used: set[int] = set()
-        self._particles = []
-        for weight, order, particle, pose in kept:
-            looks = particle.looks if order not in used else dict(particle.looks)
-            used.add(order)
-            self._particles.append(_Particle(pose, looks, (particle.trail, pose), weight / best, particle.mark))
-        for particle in self._particles:
-            particle.mark = self._mark(particle, particle.pose, look)
-            particle.looks.setdefault(particle.pose, look)
+        self._particles = [
+            _Particle(pose, particle.looks, (particle.trail, pose), weight / best, particle.mark)
+            for weight, _, particle, pose in kept
+        ]
+        for particle in self._particles:  # maps are shared until one learns something
+            if particle.pose not in particle.looks:
+                particle.mark = self._mark(particle, particle.pose, look)
+                particle.looks = {**particle.looks, particle.pose: look}
         self._best = self._particles[0]
         if len(self._best.looks) > self._counted:
             self._counted = len(self._best.looks)

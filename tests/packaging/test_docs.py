@@ -114,12 +114,17 @@ def test_the_quickstart_of_the_readme_is_the_example() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_runs_offline(example: Path, tmp_path: Path) -> None:
+    if world := WORLDS.get(example.name):
+        pytest.importorskip(world, reason=f'{example.name} needs {world}: pip install "hippo-agent[worlds]"')
     code = f"import runpy, sys\n{PRELUDE}\nsys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     done = run(code, tmp_path, str(example))
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) >= 4
     assert EXPECTED[example.name] <= {line.strip() for line in done.stdout.splitlines()} | set(done.stdout.split())
 
+
+#: What an example cannot do without.
+WORLDS = {"planning_bot.py": "textworld", "minigrid_bot.py": "minigrid"}
 
 #: Lines or words that an example's output has to contain.
 EXPECTED = {
@@ -129,6 +134,17 @@ EXPECTED = {
         "Lena danced on a ferry near Turku until the accordion player ran out of songs.",
     },
     "demo.py": {"✓", "Remember:", "Recall:"},
+    "planning_bot.py": {
+        "From memory: won in 16 steps, each one planned.",
+        "By habit: won in 16 steps, 2 decisions.",
+        "Memory off: not won in 3 steps.",
+    },
+    "minigrid_bot.py": {
+        "Recalled: The green goal square is here. It was at Cell 13 12.",
+        "From memory: won in 17 steps, 17 decisions.",
+        "By habit: won in 17 steps, 2 decisions.",
+        "Memory off: not won in 17 steps.",
+    },
     "langchain_agent.py": {
         "agent: You once said: The spare key is with the florist on the corner.",
         "agent: You once said: My parrot is called Quibble.",

@@ -33,6 +33,7 @@ GAMES = (
     *(("treasure_hunter", level) for level in (1, 4, 8, 12, 15, 18, 21, 23, 26, 30)),
 )
 _PROMPT = re.compile(r"^>.*$", re.MULTILINE)
+_END = re.compile(r"\*\*\* The End \*\*\*|\*\*\* You lost! \*\*\*")  # what follows is no place
 _TITLE = re.compile(r"-= (.+?) =-")
 
 
@@ -56,7 +57,7 @@ class TextGame:
         self._env.close()
 
     def _view(self, state: Any, *, over: bool, opening: bool = False) -> View:
-        text = _PROMPT.sub("", state.feedback)
+        text = _END.split(_PROMPT.sub("", state.feedback))[0]
         found = _TITLE.search(text)
         if found is not None and opening:
             text = text[found.start() :]  # banner and objective are not what is seen there
