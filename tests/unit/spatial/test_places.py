@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hippo_agent.errors import InvalidInput, MemoryClosed, StorageError
+from hippo_agent.errors import InvalidInput, InvalidVector, MemoryClosed, StorageError
 from hippo_agent.spatial.file import PlaceFile
 from hippo_agent.spatial.place import Place
 from hippo_agent.spatial.places import Places
@@ -304,3 +304,29 @@ def test_a_closed_file_is_an_error(file: PlaceFile, clock: Clock) -> None:
     file.close()
     with pytest.raises(MemoryClosed):
         places.observe(HALL, action="west")
+
+
+@pytest.mark.parametrize("vector", [[], [0.0, 0.0], [math.nan, 1.0], [[1.0], [2.0]], "no"])
+def test_bad_vectors(file: PlaceFile, clock: Clock, vector: object) -> None:
+    places = house(file, clock)
+    with pytest.raises(InvalidVector):
+        places.observe(HALL, action="west", vector=vector)  # type: ignore[arg-type]
+    assert places.current == "p3"
+
+
+def test_vectors_of_another_model_are_not_compared(file: PlaceFile, clock: Clock) -> None:
+    places = Places(SpatialStore(file), world="views", clock=clock)
+    places.observe("a red wall", view=True, vector=[1.0, 0.0])  # type: ignore[arg-type]
+    arrival = places.observe("a red wall", view=True, action="look", vector=[1.0, 0.0, 0.0])  # type: ignore[arg-type]
+    assert "vector" not in arrival.terms and arrival.place == "p0"
+
+
+def test_absurd_observations_are_bounded(file: PlaceFile, clock: Clock) -> None:
+    places = house(file, clock)
+    many = (f"door {number}" for number in range(100_000))
+    places.observe("Lobby\n" + "\x00\x1b[31m" + "x" * 1_000_000, action="up", exits=many)
+    assert len(places.place(places.current or "").exits) == 256
+    assert max(len(step.text) for step in places.journal()) == 8_000
+    for text in (None, 5, b"bytes"):
+        with pytest.raises(InvalidInput):
+            places.observe(text)  # type: ignore[arg-type]
