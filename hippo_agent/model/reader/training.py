@@ -18,10 +18,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
 from hippo_agent.model.reader.lessons import Embed, Lesson, lesson
-from hippo_agent.model.reader.model import TraceReader
+from hippo_agent.model.reader.model import StateBank, TraceReader
 from hippo_agent.progress import Progress, reporter
 
 __all__ = ["ReaderTraining", "Tongue", "accuracy", "train_reader"]
+
+_UNRELATED_TOKENS = 128
 
 
 class ReaderTraining(BaseModel):
@@ -35,14 +37,14 @@ class ReaderTraining(BaseModel):
     traces: int = Field(default=32, ge=2)  # of a pool, once it has grown
     absence: float = Field(default=0.2, ge=0, le=1)  # share of questions that no visible trace answers
     unscored: float = Field(default=0.4, ge=0, le=1)  # share of steps without retrieval scores
-    unrelated: int = Field(default=4, ge=0)  # texts of a step that the traces have nothing to do with
+    unrelated: int = Field(default=2, ge=0)  # texts of a step that the traces have nothing to do with
     teacher: float = Field(default=0.3, ge=0)  # weight of what the base says with the traces in its prompt
     teacher_traces: int = Field(default=6, ge=0)  # shown to the teacher at most; more confuse it
     top: int = Field(default=16, ge=1)  # tokens of the teacher that count
     quiet: float = Field(default=1.0, ge=0)  # weight of staying as the base is on unrelated text
     rate: float = Field(default=1e-3, gt=0)
-    gate_rate: float = Field(default=5e-3, gt=0)  # of gates, null slot, scales
-    warmup: int = Field(default=30, ge=1)
+    gate_rate: float = Field(default=2e-2, gt=0)  # of gates, null slot, scales
+    warmup: int = Field(default=10, ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def train_reader(
     try:
         with reporter(progress, config.steps, "training the reader") as told:
             for step in range(config.steps):
-                share = min(1.0, (step + 1) / config.warmup) * (1 - step / config.steps)
+                share = min(1.0, (step + 1) / config.warmup, 2 * (1 - step / config.steps))
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * share
                 loss = _loss(reader, base, tongue, config, _drawn(config, step, embed))
@@ -174,7 +176,7 @@ def _loss(reader: TraceReader, base: Any, tongue: Tongue, config: ReaderTraining
             student = log_softmax(logits[chosen][answer[chosen]].float(), -1)
             loss = loss + config.teacher * _distance(torch.cat([words for _, words in taught]), student, config.top)
     if config.quiet and drawn.unrelated:
-        loss = loss + config.quiet * _disturbance(reader, base, tongue, drawn)
+        loss = loss + config.quiet * _disturbance(reader, base, tongue, drawn, bank)
     return loss
 
 
@@ -200,9 +202,9 @@ def _taught(base: Any, tongue: Tongue, config: ReaderTraining, drawn: Lesson) ->
     return out
 
 
-def _disturbance(reader: TraceReader, base: Any, tongue: Tongue, drawn: Lesson) -> Tensor:
+def _disturbance(reader: TraceReader, base: Any, tongue: Tongue, drawn: Lesson, bank: StateBank) -> Tensor:
     """Mean divergence, in nats a token, of the base with traces from the base without, on unrelated text."""
-    tokens = [tongue.tokens(text)[:160] for text in drawn.unrelated]
+    tokens = [tongue.tokens(text)[:_UNRELATED_TOKENS] for text in drawn.unrelated]
     rows = _filled(tongue, tokens, [len(one) for one in tokens])
     kept = rows.mask.bool()
     with torch.no_grad():
@@ -210,19 +212,17 @@ def _disturbance(reader: TraceReader, base: Any, tongue: Tongue, drawn: Lesson) 
     shape = (len(tokens), len(drawn.traces))
     every = torch.ones(shape, dtype=torch.bool)
     order = torch.from_numpy(drawn.scores[np.arange(shape[0]) % len(drawn.scores)].copy())
-    with reader.reading(_bank(reader, tongue, drawn, scores=order, visible=every)):
+    with reader.reading(bank.seen_by(order, every)):
         read = log_softmax(_logits(base, rows.ids, rows.mask)[kept].float(), -1)
     return (alone.exp() * (alone - read)).sum(-1).mean()
 
 
-def _bank(
-    reader: TraceReader, tongue: Tongue, drawn: Lesson, scores: Tensor | None = None, visible: Tensor | None = None
-) -> Any:
+def _bank(reader: TraceReader, tongue: Tongue, drawn: Lesson) -> StateBank:
     return reader.bank(
         [tongue.tokens(trace) for trace in drawn.traces],
         sources=drawn.sources,
-        scores=torch.from_numpy(drawn.scores) if scores is None else scores,
-        visible=torch.from_numpy(drawn.visible) if visible is None else visible,
+        scores=torch.from_numpy(drawn.scores),
+        visible=torch.from_numpy(drawn.visible),
     )
 
 

@@ -45,6 +45,7 @@ class Recipe(BaseModel):
             bos_token_id=None,
             pad_token_id=pad,
             eos_token_id=end,
+            hippo_tiny=True,  # how a `LocalModel` knows it in any folder
         )
 
     def learning_rate(self, step: int) -> float:

@@ -1,15 +1,21 @@
 """The examination: questions about names that were never trained on, answered by the model's own best tokens.
 
 An answer counts if every token of it and the closing mark is the model's first choice, which is what greedy decoding
-writes.
+writes. ``python -m hippo_agent.model.tiny.exam`` examines the shipped weights.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
+import statistics
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from hippo_agent.model.tiny import folder
 from hippo_agent.model.tiny.documents import context, prompt
 from hippo_agent.model.tiny.names import Split
 from hippo_agent.model.tiny.tokens import END
@@ -89,3 +95,25 @@ def _query(rng: random.Random, sheet: Sheet, what: str) -> Query:
         return absent(rng, sheet)
     asked = ask(rng, rng.choice(sheet.current), fresh=what == "fresh")
     return Query(asked.text, UNKNOWN) if what == "nothing" else asked
+
+
+def main(arguments: list[str] | None = None) -> None:
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    parser = argparse.ArgumentParser(description="Examine hippo-tiny on names that it was never trained on.")
+    parser.add_argument("folder", type=Path, nargs="?", default=folder())
+    parser.add_argument("--count", type=int, default=500, help="questions of each condition and seed")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--split", choices=("test", "validation"), default="test")
+    given = parser.parse_args(arguments)
+    tokenizer = AutoTokenizer.from_pretrained(given.folder)
+    model = LlamaForCausalLM.from_pretrained(given.folder, dtype=torch.float32).eval()
+    rows = [examine(model, tokenizer, count=given.count, seed=seed, split=given.split) for seed in range(given.seeds)]
+    found = {name: round(statistics.mean(row[name] for row in rows), 4) for name in CONDITIONS}
+    report = {"count": given.count, "seeds": given.seeds, "split": given.split, "exact": found, "rows": rows}
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

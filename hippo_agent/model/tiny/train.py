@@ -214,7 +214,14 @@ def _export(run: _Run) -> Path:
     half.generation_config.eos_token_id = run.tokenizer.eos_token_id
     half.generation_config.pad_token_id = run.tokenizer.pad_token_id
     half.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     run.tokenizer.save_pretrained(folder)
+    described = json.loads((folder / "tokenizer_config.json").read_text())
+    described = {
+        name: value for name, value in described.items() if name not in ("is_local", "local_files_only", "backend")
+    }
+    described["tokenizer_class"] = "PreTrainedTokenizerFast"
+    (folder / "tokenizer_config.json").write_text(json.dumps(described, indent=2) + "\n")
     return folder
 
 
