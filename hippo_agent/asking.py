@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from hippo_agent.model.states import StateCache
 from hippo_agent.recall import Recall
 
 if TYPE_CHECKING:
+    from hippo_agent.consolidation.versions import Version
     from hippo_agent.model.local import LocalModel
     from hippo_agent.model.packing import Packed
     from hippo_agent.model.readers import Reader
@@ -42,16 +43,19 @@ class Answer:
     recall: Recall
     prompt_tokens: int
     seconds: float  # reading and answering, after the recall
+    version: int | None = None  # of the nightly weights that answered; None: the bare base did
 
 
 class Asker:
     """Holds the model and the readers of one memory; loaded when the first question is asked.
 
-    ``states``: the folder in which what the model made of a trace is kept; None: in memory alone.
+    ``states``: the folder in which what the model made of a trace is kept; None: in memory alone. ``serving``: the
+    version that was learnt overnight.
     """
 
-    def __init__(self, states: Path | None) -> None:
+    def __init__(self, states: Path | None, *, serving: Callable[[], Version | None] = lambda: None) -> None:
         self._states = StateCache(states)
+        self._serving = serving
         self._models: dict[str, LocalModel] = {}
         self._readers: dict[tuple[int, str], Reader] = {}
 
@@ -70,17 +74,19 @@ class Asker:
         """
         from hippo_agent.model.dialogue import with_system
 
-        chosen = self._model(model)
+        chosen, version = self._answering(model)
         used = self._reader(reader, chosen)
         messages = [{"role": "user", "content": question}]
         asked = messages if chosen.is_tiny else with_system(messages, _INSTRUCTION)
         start = time.perf_counter()
         with used.reading(recall) as packed:
-            said = chosen.generate(asked, max_new_tokens=room) if len(packed) else ""
-            tokens = chosen.count(chosen.written(asked)) if len(packed) else 0
+            able = len(packed) > 0 or version is not None  # nights teach what needs no trace
+            said = chosen.generate(asked, max_new_tokens=room) if able else ""
+            tokens = chosen.count(chosen.written(asked)) if able else 0
         seconds = time.perf_counter() - start
         found = cited(said, packed)
-        knows = bool(said) and not is_unknown(said) and (bool(found) or not chosen.is_tiny)
+        grounded = bool(found) or not chosen.is_tiny or version is not None
+        knows = bool(said) and not is_unknown(said) and grounded
         return Answer(
             text=said if knows else UNKNOWN,
             abstained=not knows,
@@ -90,13 +96,15 @@ class Asker:
             recall=recall,
             prompt_tokens=tokens,
             seconds=seconds,
+            version=version,
         )
 
     def forget(self, ids: Sequence[str] | None = None) -> None:
         """Drop what models made of these traces, or of all."""
         self._states.forget(ids)
 
-    def _model(self, wanted: LocalModel | str | None) -> LocalModel:
+    def model(self, wanted: LocalModel | str | None = None) -> LocalModel:
+        """The base: a model of the caller's, or the named one, loaded once."""
         from hippo_agent.model.loading import HIPPO_TINY
         from hippo_agent.model.local import LocalModel
 
@@ -106,6 +114,17 @@ class Asker:
         if name not in self._models:
             self._models[name] = LocalModel(name)
         return self._models[name]
+
+    def _answering(self, wanted: LocalModel | str | None) -> tuple[LocalModel, int | None]:
+        """The base under what it learnt overnight; a version of another base is none of its own."""
+        base = self.model(wanted)
+        version = self._serving()
+        if version is None or base.adapter is not None or version.manifest["base"] != base.fingerprint:
+            return base, None
+        key = f"{id(base)} under {version.folder}"
+        if key not in self._models:
+            self._models[key] = base.under(version.folder)
+        return self._models[key], version.number
 
     def _reader(self, name: str, model: LocalModel) -> Reader:
         from hippo_agent.model.readers import reader_named

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hippo_agent.consolidation.config import ConsolidationConfig
 from hippo_agent.episodic.gate import GateConfig
 from hippo_agent.episodic.retention import RetentionConfig
 from hippo_agent.errors import ConfigError
@@ -28,6 +29,7 @@ class Config:
     gate: GateConfig = field(default_factory=GateConfig)
     recall: RecallConfig = field(default_factory=RecallConfig)
     relational: RelationalConfig = field(default_factory=RelationalConfig)
+    consolidation: ConsolidationConfig = field(default_factory=ConsolidationConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     macros: MacroConfig = field(default_factory=MacroConfig)  # which habits the map learns
     index: IndexKind = "auto"  # "exact", "chroma", or by size

@@ -20,6 +20,9 @@
     |   +-- OutOfMemory                   the model or its input does not fit into memory
     |   +-- ReaderError                   a reader cannot give exact results here
     |       +-- ReaderMismatch            a reader that was trained for another base
+    |   +-- AdapterError                  a trained adapter is missing, damaged or of another base
+    |   +-- NothingToTeach                the base can read none of what a night would teach
+    +-- UntrustedReplay (PermissionError) what did not pass the selection reached the trainer
     +-- ImportFailed (ValueError)         a line of an import file is not a trace
     +-- DataError (ValueError)            an evaluation file is not of the expected format
     +-- MissingExtra (ImportError)        an optional dependency is not installed
@@ -30,6 +33,7 @@ Messages name the offending thing with ``!r`` and end with the remedy.
 from __future__ import annotations
 
 __all__ = [
+    "AdapterError",
     "ConfigError",
     "CorruptMemory",
     "DataError",
@@ -45,6 +49,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelUnavailable",
+    "NothingToTeach",
     "OutOfMemory",
     "ReadOnlyMemory",
     "ReaderError",
@@ -53,6 +58,7 @@ __all__ = [
     "StorageFull",
     "TooLarge",
     "TraceNotFound",
+    "UntrustedReplay",
 ]
 
 
@@ -137,6 +143,18 @@ class ReaderError(ModelError):
 
 class ReaderMismatch(ReaderError):
     """The reader was trained for another base model."""
+
+
+class AdapterError(ModelError):
+    """A trained adapter is missing, damaged or of another base; the one before can serve."""
+
+
+class NothingToTeach(ModelError):
+    """The base can read none of what a night would teach; nothing was trained."""
+
+
+class UntrustedReplay(HippoError, PermissionError):
+    """What did not pass the selection reached the trainer; nothing was trained."""
 
 
 class ImportFailed(HippoError, ValueError):

@@ -25,8 +25,9 @@ from hippo_agent.episodic.gate import TokenSurprise, WriteGate
 from hippo_agent.episodic.retention import Retention
 from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
-from hippo_agent.errors import InvalidInput, MemoryClosed, TraceNotFound
-from hippo_agent.progress import Progress, reporter
+from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory, TraceNotFound
+from hippo_agent.nights import Nights
+from hippo_agent.progress import Progress, StageProgress, reporter, stages
 from hippo_agent.recall import Recall, Recaller
 from hippo_agent.recall.claims import ClaimSource
 from hippo_agent.recall.here import PlaceContext, PlaceRecall
@@ -47,6 +48,7 @@ from hippo_agent.storage.verify import Verification, repair, verify
 from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
 
 if TYPE_CHECKING:
+    from hippo_agent.consolidation.report import ConsolidationReport
     from hippo_agent.model.local import LocalModel
     from hippo_agent.spatial.places import Places
 
@@ -136,7 +138,23 @@ class Memory:
             check_open=self._open,
             clean_namespace=self._inside,
         )
-        self._asker = Asker(None if read_only else self.folder / "states")
+        self._nights = Nights(
+            self._record,
+            self.folder,
+            self.namespace,
+            store=self._facts,
+            facts=self.facts,
+            config=self.config.consolidation,
+            clock=clock,
+            maintain=self._maintain,
+        )
+        self._asker = Asker(None if read_only else self.folder / "states", serving=self._nights.serving)
+
+    @property
+    def nights(self) -> Nights:
+        """What was learnt overnight: versions, rollback, pictures. `consolidate` adds to it."""
+        self._open()
+        return self._nights
 
     @property
     def places(self) -> Places:
@@ -322,6 +340,45 @@ class Memory:
         """
         return self._asker.ask(question, self.recall(question, k=k, **filters), reader=reader, model=model)
 
+    def consolidate(
+        self,
+        model: LocalModel | str | None = None,
+        *,
+        dry_run: bool = False,
+        minutes: float | None = None,
+        cool_off_hours: float | None = None,
+        guard_texts: Sequence[str] = (),
+        progress: StageProgress = None,
+    ) -> ConsolidationReport:
+        """One night: what mattered is replayed into a LoRA of the local model, which serves if it passes the gate.
+
+        Taught are accepted facts that hold now and rest on trusted traces old enough; `ask` answers with the version
+        that serves. A night that is killed leaves what served before, and is taken up again by the next call.
+
+        Args:
+            model: the base, a `LocalModel` or its name; None: the tiny one in the package.
+            dry_run: say what would be taught; train nothing.
+            minutes: stop training after so long; the gate judges what was reached.
+            cool_off_hours: how old a trace has to be, instead of the configured 24 hours.
+            guard_texts: texts of your own whose language must not suffer.
+            progress: told (what, done, total); None: a bar on a terminal.
+
+        Raises:
+            ModelUnavailable, OutOfMemory, NothingToTeach, AdapterError (another night runs), ReadOnlyMemory.
+        """
+        self._open()
+        if self._record.read_only:
+            raise ReadOnlyMemory(f"{str(self.folder)!r} is open read-only; open it where the folder can be written")
+        with stages(progress) as tick:
+            return self._nights.consolidate(
+                self._asker.model(model),
+                dry_run=dry_run,
+                minutes=minutes,
+                cool_off_hours=cool_off_hours,
+                guard_texts=guard_texts,
+                progress=tick,
+            )
+
     def reinforce(self, trace_ids: Sequence[str]) -> int:
         """Tell the memory that these traces were useful: they fade slower. Returns how many are known."""
         self._open()
@@ -365,6 +422,7 @@ class Memory:
         """
         self._open()
         self._index.purge()
+        self._nights.purge()
         self._record.scrub()
         self._asker.forget()
 
@@ -432,6 +490,13 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _maintain(self) -> dict[str, int]:
+        """What a night does beside training: waiting facts are tested again, the map is put in order."""
+        done = {"facts let in": self.facts.retest()}
+        if len(self.places.map):
+            done |= {name.replace("_", " "): count for name, count in self.places.consolidate().items()}
+        return done
 
     def _fact_store(self) -> tuple[FactStore, FactVectors]:
         config = self.config.relational

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from hippo_agent import __version__
-from hippo_agent.cli import care, facts, files, maps, measure, model, traces
+from hippo_agent.cli import care, facts, files, maps, measure, model, nights, traces
 from hippo_agent.errors import HippoError
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -75,6 +75,10 @@ app.command("export")(files.export)
 app.command("map")(maps.map_)
 app.command("doctor")(care.doctor)
 app.command("reembed")(care.reembed)
+app.command("consolidate")(nights.consolidate)
+app.command("versions")(nights.versions)
+app.command("rollback")(nights.rollback)
+app.command("schedule")(nights.schedule)
 app.command("eval")(measure.evaluate)
 app.command("bench")(measure.bench)
 app.add_typer(model.app, name="model")

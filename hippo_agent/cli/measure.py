@@ -58,8 +58,15 @@ def evaluate(
         list[str] | None, typer.Option(help="reader: only this condition; may be repeated.", rich_help_panel="Model")
     ] = None,
     ablate: Annotated[
-        bool, typer.Option("--ablate", help="reader: train it without each of its parts.", rich_help_panel="Model")
+        bool,
+        typer.Option(
+            "--ablate", help="reader, consolidation: also without each of its parts.", rich_help_panel="Model"
+        ),
     ] = False,
+    facts: Annotated[
+        int, typer.Option(min=1, help="consolidation: items taught each night.", rich_help_panel="Model")
+    ] = 50,
+    nights: Annotated[int, typer.Option(min=1, help="consolidation: how many.", rich_help_panel="Model")] = 1,
     steps: Annotated[
         int, typer.Option(min=1, help="reader --ablate: of each training.", rich_help_panel="Model")
     ] = ABLATION_STEPS,
@@ -70,8 +77,11 @@ def evaluate(
     """
     from hippo_agent.evaluation.runner import run_suite
 
-    if ablate and suite != "reader":
-        raise typer.BadParameter("--ablate is of the suite reader")
+    if ablate and suite not in ("reader", "consolidation"):
+        raise typer.BadParameter("--ablate is of the suites reader and consolidation")
+    if suite == "consolidation":
+        _show(_nights(data, facts, nights, local_model(model, device), system, ablate, seed), out)
+        return
     with ticking(suite) as tick:
         if suite in MODEL_SUITES:
             local, trained = local_model(model, device), steps if ablate else None
@@ -88,6 +98,10 @@ def evaluate(
                 tick=tick,
                 files={name: path for name, path in (("corpus", corpus), ("triples", triples)) if path is not None},
             )
+    _show(report, out)
+
+
+def _show(report: Report, out: Path | None) -> None:
     if out is not None and str(out) == STDIN:
         emit(report.as_dict())
         return
@@ -126,6 +140,27 @@ def _measure_model(
         conditions=conditions,
         tick=tick,
     )
+
+
+def _nights(
+    file: Path | None, facts: int, nights: int, model: LocalModel, systems: list[str] | None, ablate: bool, seed: int
+) -> Report:
+    from hippo_agent.consolidation.night import Base
+    from hippo_agent.evaluation.suites.consolidation import run_consolidation
+    from hippo_agent.progress import stages
+
+    with stages(None) as tick:
+        return run_consolidation(
+            Base(model.model, model.tokenizer, model.fingerprint),
+            model=model.id,
+            facts=facts,
+            nights=nights,
+            file=file,
+            systems=systems,
+            ablate=ablate,
+            seed=seed,
+            tick=tick,
+        )
 
 
 def _open_memory(folder: Path, *, embedder: Embedder, write_rate: float | None) -> Memory:

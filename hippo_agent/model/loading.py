@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from hippo_agent.errors import ConfigError, MissingExtra, ModelUnavailable, OutOfMemory
 from hippo_agent.weights import from_hub, quiet_loading
 
-__all__ = ["HIPPO_TINY", "TINY_FOLDER", "Loaded", "find", "load", "memory_guarded"]
+__all__ = ["HIPPO_TINY", "TINY_FOLDER", "Loaded", "adapted", "find", "load", "memory_guarded"]
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def load(
         if not four_bit:
             model = model.to(torch.device(where))
         if adapter is not None:
-            model = _adapted(model, adapter)
+            model = adapted(model, adapter)
     if tokenizer.eos_token_id is None:
         raise ModelUnavailable(f"the tokenizer in {str(folder)!r} has no end-of-text token; name another model")
     if tokenizer.pad_token_id is None:
@@ -200,7 +201,7 @@ def _four_bit(device: str, precision: Any) -> Any:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=precision)
 
 
-def _adapted(model: Any, adapter: Path) -> Any:
+def adapted(model: Any, adapter: Path) -> Any:
     """The model under a saved LoRA adapter, never merged."""
     from peft import PeftModel
     from safetensors import SafetensorError
@@ -208,6 +209,8 @@ def _adapted(model: Any, adapter: Path) -> Any:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise ModelUnavailable(f"{str(adapter)!r} has no adapter_model.safetensors; name the folder of a saved adapter")
     try:
-        return PeftModel.from_pretrained(model, str(adapter), use_safetensors=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft reads a property that transformers renames
+            return PeftModel.from_pretrained(model, str(adapter), use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
         raise ModelUnavailable(f"the adapter in {str(adapter)!r} does not fit this model: {exc}") from exc

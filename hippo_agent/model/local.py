@@ -58,13 +58,25 @@ class LocalModel:
         self._device = device
         self._dtype = dtype
         self._four_bit = four_bit
-        self._adapter = None if adapter is None else Path(adapter)
+        self.adapter = None if adapter is None else Path(adapter)
         self._attention = attention
         self._revision = revision
         self._loaded: Loaded | None = None
         self._fingerprint = ""
         self._told: ContextVar[str] = ContextVar("told", default="")
         self.lock = threading.RLock()  # held by whoever computes: an adapter that is off is off for all threads
+
+    def under(self, adapter: Path) -> LocalModel:
+        """The same base under a LoRA adapter, as a model of its own."""
+        return LocalModel(
+            self.name,
+            device=self._device,
+            dtype=self._dtype,
+            four_bit=self._four_bit,
+            adapter=adapter,
+            attention=self._attention,
+            revision=self._revision,
+        )
 
     # What it is
 
@@ -296,7 +308,7 @@ class LocalModel:
                     dtype=self._dtype,
                     four_bit=self._four_bit,
                     attention=self._attention,
-                    adapter=self._adapter,
+                    adapter=self.adapter,
                 )
             return self._loaded
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from hippo_agent.errors import MigrationError
 from hippo_agent.storage.item_tables import m004_items
+from hippo_agent.storage.lesson_tables import m006_lessons
 from hippo_agent.storage.places import m003_places
 from hippo_agent.storage.relational_tables import m002_relational, m005_facts_read
 
@@ -139,7 +140,14 @@ CREATE TABLE decision (
 ) STRICT
 """
 
-MIGRATIONS: tuple[Migration, ...] = (m001_record, m002_relational, m003_places, m004_items, m005_facts_read)
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_record,
+    m002_relational,
+    m003_places,
+    m004_items,
+    m005_facts_read,
+    m006_lessons,
+)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

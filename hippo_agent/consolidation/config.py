@@ -1,0 +1,93 @@
+"""Settings of a night: what is taught, how it is trained, and what the result has to pass before it serves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hippo_agent.errors import ConfigError
+
+__all__ = ["ConsolidationConfig", "GateLimits", "SelectionConfig", "TrainingConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionConfig:
+    """Which traces a night may teach, and how many."""
+
+    per_night: int = 500  # new items at most
+    min_trust: float = 0.5  # of every trace that an item rests on
+    cool_off_hours: float = 24.0  # nothing younger is taught: there is time to notice what was wrong
+    retention: float = 0.9  # desired chance of recall without memory; below it an item is due again
+    light: int = 4  # renderings of an item that fits its schema
+    rich: int = 12  # and of one that does not
+    fifo: bool = False  # oldest first instead of by priority: the control of the schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """The LoRA and its training. Steps None: as many as the number of items asks for."""
+
+    rank: int | None = None  # None: 8 up to 64 items, 16 up to 400, 32 beyond
+    learning_rate: float = 3e-3
+    steps: int | None = None
+    batch: int = 32  # renderings per step
+    guard: int = 16  # guard texts per step; 0: no guard
+    guard_weight: float = 2.0
+    interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
+    statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
+    distil: float = 0.5  # weight of the teacher with the trace in its prompt, beside the plain targets; 0: none
+    context_weight: float = 0.3  # loss weight of the words around an answer
+    average: float = 0.95  # decay of the averaged weights that are kept; 0: the last ones
+    warm_up: int = 20
+    clip: float = 1.0
+    checkpoint: int = 50  # steps between two checkpoints
+    rebuild_up_to: int = 2000  # ledger items up to which every night trains anew, so that deletion is exact
+    max_tokens: int = 192  # a longer rendering is left out
+    threads: int = 2
+    half: bool = True  # compute in bfloat16 where the device does so in hardware; weights stay float32
+    minutes: float | None = None  # wall-clock limit; what was reached until then goes to the gate
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateLimits:
+    """What a version has to reach, all measured without memory but for the last."""
+
+    taught: float = 0.90  # exact match on questions of the taught items, forms they were not replayed in included
+    paraphrase: float = 0.75  # on the paraphrase that was held out of each item's replay
+    locality: float = 0.95  # questions about other subjects keep the base's answer
+    loss_ratio: float = 1.02  # language-model loss on held-out text against the base
+    in_context_drop: float = 0.015  # exact match with the facts in the prompt
+    abstention_drop: float = 0.05  # "unknown" to what was never taught
+    enabled: bool = True  # False: every version is promoted: the control of the gate
+    questions: int = 200  # of each kind, at most
+    halvings: int = 6  # scales tried when only the base's abilities suffer
+    least_scale: float = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsolidationConfig:
+    """All settings of consolidation."""
+
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    gate: GateLimits = field(default_factory=GateLimits)
+    keep: int = 7  # versions kept, the serving one always
+    maintenance: bool = True
+
+    def __post_init__(self) -> None:
+        training, selection = self.training, self.selection
+        for what, value in (("interleave", training.interleave), ("average", training.average)):
+            if not 0.0 <= value < 1.0:
+                raise ConfigError(f"TrainingConfig.{what} must be in [0, 1), not {value!r}")
+        for part in (training, selection, self.gate):
+            for entry in fields(part):
+                value = getattr(part, entry.name)
+                if isinstance(value, float) and not 0.0 <= value < float("inf"):
+                    raise ConfigError(f"{type(part).__name__}.{entry.name} must be a number >= 0, not {value!r}")
+        if min(training.batch, training.checkpoint, training.threads, selection.light, selection.rich, self.keep) < 1:
+            raise ConfigError("batch, checkpoint, threads, light, rich and keep must be at least 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, for manifests."""
+        return asdict(self)

@@ -1,0 +1,94 @@
+"""Texts that a night must leave as they are: sheets of facts with questions, and questions about strangers.
+
+Guard texts are trained on (as what must not change), gate texts are only measured on; the two never share a name.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hippo_agent.consolidation.asking import Asker
+from hippo_agent.consolidation.encode import Encoded, encode
+from hippo_agent.consolidation.forms import ASKING
+from hippo_agent.consolidation.items import Item
+from hippo_agent.consolidation.phrases import kind_of_subject, phrases
+from hippo_agent.model.tiny.documents import context, document
+from hippo_agent.model.tiny.names import Split, invent, look_alike
+from hippo_agent.model.tiny.worlds import UNKNOWN, ask, draw
+
+__all__ = ["Abilities", "abilities", "guard_texts"]
+
+_STRANGERS = 0.8  # share of guard texts that ask about somebody who was never spoken of
+_KIN = 0.7  # share of those that ask what tonight's items are asked, a third of them about a look-alike name
+_LONGEST = 128  # tokens of a guard text
+_AROUND = 0.1  # loss weight of the words around an answer that must stay "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What the base can do and must still be able to do: all about names that no night teaches."""
+
+    language: tuple[Encoded, ...]  # texts whose loss is measured
+    in_context: tuple[Encoded, ...]  # questions with the facts in the prompt
+    strangers: tuple[Encoded, ...]  # questions about nothing that was said; the answer is "unknown"
+
+
+def guard_texts(
+    tokenizer: Any, items: Sequence[Item], *, count: int, seed: int, max_tokens: int, extra: Sequence[str] = ()
+) -> list[Encoded]:
+    """Texts for the guard of a night that teaches ``items``, with ``extra`` of the user's own among them."""
+    rng = random.Random(f"guard/{seed}")
+    asker = Asker(tokenizer)
+    taught = {(item.subject.casefold(), item.relation) for item in items}
+    out = [encode(tokenizer, "", text, closed=False) for text in extra]
+    while len(out) < count + len(extra):
+        if rng.random() < _STRANGERS:
+            question = _about_a_stranger(rng, items, taught)
+            text = encode(tokenizer, asker(rng.choice(ASKING), question), f" {UNKNOWN}", context_weight=_AROUND)
+        else:
+            pieces = document(rng, 1.0)
+            if any(piece.block for piece in pieces):
+                continue  # traces apart from each other are for readers
+            text = encode(tokenizer, "", "".join(piece.text for piece in pieces), closed=False)
+        if len(text.ids) <= min(max_tokens, _LONGEST):
+            out.append(text)
+    return out
+
+
+def _about_a_stranger(rng: random.Random, items: Sequence[Item], taught: set[tuple[str, str]]) -> str:
+    if items and rng.random() < _KIN:
+        item = rng.choice(items)
+        kind = kind_of_subject(item)
+        same = rng.random() < 0.35 and kind != "event"
+        name = look_alike(rng, kind, item.subject, "train") if same else invent(rng, kind, "train")
+        if (name.casefold(), item.relation) not in taught:
+            return rng.choice(phrases(replace(item, subject=name)).questions)
+    fact = draw(rng, 1, split="train", crowding=0.0, updates=0.0).facts[0]
+    return ask(rng, fact).text
+
+
+def abilities(tokenizer: Any, *, seed: int, count: int = 200, split: Split = "validation") -> Abilities:
+    """What is measured at the gate: ``count`` questions of each kind, and half as many texts."""
+    rng = random.Random(f"gate/{seed}/{split}")
+    asker = Asker(tokenizer)
+    language: list[Encoded] = []
+    while len(language) < count // 2:
+        pieces = document(rng, 1.0, split=split)
+        if not any(piece.block for piece in pieces):
+            language.append(encode(tokenizer, "", "".join(piece.text for piece in pieces), closed=False))
+    in_context: list[Encoded] = []
+    strangers: list[Encoded] = []
+    for _ in range(count):
+        sheet = draw(rng, 4, split=split)
+        query = ask(rng, rng.choice(sheet.current))
+        in_context.append(
+            encode(
+                tokenizer, asker(rng.choice(ASKING), query.text, context(sheet.facts).rstrip("\n")), f" {query.answer}"
+            )
+        )
+        alone = draw(rng, 1, split=split, crowding=0.0, updates=0.0).facts[0]
+        strangers.append(encode(tokenizer, asker(rng.choice(ASKING), ask(rng, alone).text), f" {UNKNOWN}"))
+    return Abilities(language=tuple(language), in_context=tuple(in_context), strangers=tuple(strangers))

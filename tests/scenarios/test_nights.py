@@ -1,0 +1,125 @@
+"""A night with the shipped model: invented facts are in the weights afterwards, and out of them when forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from hippo_agent import Config, HashingEmbedder, Memory
+from hippo_agent.consolidation.config import ConsolidationConfig, GateLimits, SelectionConfig, TrainingConfig
+from hippo_agent.errors import ReadOnlyMemory
+
+START = datetime(2026, 3, 1, 3, tzinfo=timezone.utc)
+FACTS = (
+    ("Where does Ostrevan live?", "Ostrevan lives in Quillmar.", "Quillmar"),
+    ("Who is the boss of Ostrevan?", "Ostrevan's boss is Tamsika.", "Tamsika"),
+    ("Where does Belvane live?", "Belvane lives in Druskholm.", "Druskholm"),
+    ("Who does Belvane work for?", "Belvane works for Fennoric.", "Fennoric"),
+)
+#: Few steps, and a gate that asks for learning but forgives a short night its losses.
+QUICK = ConsolidationConfig(
+    selection=SelectionConfig(),
+    training=TrainingConfig(steps=50, batch=12, guard=3, rank=8, threads=1),
+    gate=GateLimits(
+        questions=12, paraphrase=0.2, loss_ratio=1.5, locality=0.1, in_context_drop=0.5, abstention_drop=0.9
+    ),
+)
+
+
+class Clock:
+    now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def memory(tmp_path: Path, clock: Clock) -> Iterator[Memory]:
+    config = Config(consolidation=QUICK)
+    with Memory(tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=config, clock=clock) as opened:
+        for _, text, _ in FACTS:
+            opened.write(text, source="user", principal="mira")
+        yield opened
+
+
+def asked(memory: Memory, question: str) -> str:
+    """Without memory: no trace is of this kind."""
+    return memory.ask(question, kinds=["nothing"]).text
+
+
+def test_nothing_is_taught_before_the_cool_off_is_over(memory: Memory) -> None:
+    report = memory.consolidate(dry_run=True)
+    assert report.new == 0
+    assert report.refused == {"younger than 24 hours": len(FACTS)}
+
+
+def test_a_night_puts_facts_into_the_weights_and_forgetting_takes_them_out(memory: Memory, clock: Clock) -> None:
+    clock.now = START + timedelta(days=2)
+    before = [asked(memory, question) for question, _, _ in FACTS]
+    assert not set(before) & {value for _, _, value in FACTS}
+
+    report = memory.consolidate(progress=False)
+    assert report.promoted, report.reason
+    assert report.new == len(FACTS)
+    known = [value in asked(memory, question) for question, _, value in FACTS]
+    assert sum(known) >= 3
+    answer = memory.ask(FACTS[0][0], kinds=["nothing"])
+    assert answer.version == 1
+
+    forgotten = memory.recall("Ostrevan lives in Quillmar").traces[0]
+    memory.forget(trace_id=forgotten.id)
+    assert memory.nights.serving() is None
+    assert "Quillmar" not in asked(memory, FACTS[0][0])
+
+    again = memory.consolidate(progress=False)
+    assert again.promoted, again.reason
+    assert "Quillmar" not in asked(memory, FACTS[0][0])
+    assert forgotten.id not in memory.nights.versions()[-1].traces
+    assert [version.number for version in memory.nights.versions()] == [2]
+
+    assert memory.nights.rollback() is None
+    assert memory.ask(FACTS[2][0], kinds=["nothing"]).version is None
+
+
+def test_untrusted_and_private_facts_are_never_taught(tmp_path: Path, clock: Clock) -> None:
+    with Memory(
+        tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=QUICK), clock=clock
+    ) as memory:
+        memory.write("Ostrevan lives in Quillmar.", source="web", principal="a page")
+        memory.write("Belvane lives in Druskholm.", source="user", principal="mira", meta={"consolidate": False})
+        clock.now = START + timedelta(days=2)
+        report = memory.consolidate(dry_run=True)
+        assert report.new == 0
+        assert "private: meta says consolidate=False" in report.refused
+
+
+def test_a_rejected_night_never_serves(memory: Memory, clock: Clock, tmp_path: Path) -> None:
+    clock.now = START + timedelta(days=2)
+    strict = replace(QUICK, training=replace(QUICK.training, steps=1))
+    with Memory(
+        memory.folder, embedder=HashingEmbedder(quiet=True), config=Config(consolidation=strict), clock=clock
+    ) as hurried:
+        report = hurried.consolidate(progress=False)
+        assert not report.promoted
+        assert report.version == 1
+        assert "below" in report.reason
+        assert hurried.nights.serving() is None
+
+
+def test_a_read_only_memory_does_not_learn(memory: Memory) -> None:
+    folder = memory.folder
+    memory.close()
+    with (
+        Memory(folder, embedder=HashingEmbedder(quiet=True), read_only=True) as reader,
+        pytest.raises(ReadOnlyMemory),
+    ):
+        reader.consolidate()
