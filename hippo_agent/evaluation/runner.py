@@ -17,6 +17,7 @@ from hippo_agent.evaluation.suites import (
     babi,
     conflicts,
     extraction,
+    fast_lane,
     gate,
     locomo,
     longmemeval,
@@ -41,6 +42,7 @@ SUITES: Mapping[str, Suite] = {
     "multihop": multihop.run,
     "conflicts": conflicts.run,
     "extraction": extraction.run,
+    "fast-lane": fast_lane.run,
     "mango": mango.suite,
     "babi": babi.suite,
     "textworld": textworld.suite,
@@ -50,6 +52,7 @@ SUITES: Mapping[str, Suite] = {
 INVENTED: Mapping[str, Callable[[Path | None, Run], Outcome]] = {
     "lures": lures.run,
     "conflicts": conflicts.run,
+    "fast-lane": fast_lane.run,
     "textworld": textworld.suite,
     "minigrid": minigrid.suite,
 }

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hippo_agent.embedding.hashing import HashingEmbedder
 from hippo_agent.errors import DataError
 from hippo_agent.evaluation.carb import Prediction, carb, match
+from hippo_agent.evaluation.data import Query, Turn
 from hippo_agent.evaluation.data.multihop import load_multihop
-from hippo_agent.evaluation.pool import CachedEmbedder
+from hippo_agent.evaluation.graphs import GraphConfig, PageRankSystem, TripleSets
+from hippo_agent.evaluation.pool import CachedEmbedder, Pool
 from hippo_agent.evaluation.run import Run
-from hippo_agent.evaluation.suites import conflicts, multihop
+from hippo_agent.evaluation.suites import conflicts, fast_lane, multihop
 from hippo_agent.evaluation.worlds import invent
 
 GOLD = ("is the mayor of", "Ada Rook", "Vell", "since May")
@@ -142,3 +145,53 @@ def test_the_resolver_keeps_up_with_changing_worlds_and_never_gives_a_retracted_
     assert resolver["two_hop_exact_match"] >= 0.8
     assert resolver["stale_after_retraction"] == 0.0
     assert outcome.systems["no-resolver"]["single_hop_exact_match"] < 0.8
+
+
+def test_the_stream_has_one_oddball_in_five_and_is_the_same_for_a_seed() -> None:
+    claims = fast_lane.stream(3, claims=50)
+    assert sum(not claim.fits for claim in claims) == 10
+    assert claims == fast_lane.stream(3, claims=50)
+    assert claims != fast_lane.stream(4, claims=50)
+
+
+def test_promotion_takes_the_fitting_claims_at_once_and_few_oddballs() -> None:
+    run = Run(systems=[], open_memory=None, embedder=CachedEmbedder(HashingEmbedder(quiet=True)))  # type: ignore[arg-type]
+    found = fast_lane.run(None, run)
+    assert found.systems["hippo"]["fitting_at_once"] >= 0.95
+    assert found.systems["hippo"]["oddballs_at_once"] <= 0.05
+    assert found.systems["everything"] == {"fitting_at_once": 1.0, "oddballs_at_once": 1.0}
+    assert found.systems["known relations"]["fitting_at_once"] < 0.6
+
+
+GRAPH = [
+    [("Zorblax", "written by", "Ines Halm"), ("Zorblax", "is", "a novel")],
+    [("Ines Halm", "grew up in", "Quixhaven")],
+    [("Orano", "is", "a town")],
+    [("Vell", "has", "a harbour")],
+]
+
+
+def test_pagerank_walks_from_the_nearest_triples_to_a_passage_that_shares_no_word_with_the_question() -> None:
+    embedder = CachedEmbedder(HashingEmbedder(quiet=True))
+    turns = [Turn(id=str(at), text=" ".join(found[0]), session=str(at)) for at, found in enumerate(GRAPH)]
+    pool = Pool(tuple(turns), embedder)
+    sets = TripleSets(GRAPH, embedder)
+
+    def ranked(**parts: bool) -> list[str]:
+        config = GraphConfig(**{"schema": False, **parts})
+        with PageRankSystem("x", sets, config).open(pool) as ranker:
+            return ranker.rank(Query(text="Zorblax written by"), 4).turn_ids
+
+    assert ranked()[:2] == ["0", "1"]
+    assert ranked(passages=False)[:2] == ["0", "1"]
+    assert len(ranked(by_triple=False)) == 4
+    assert len(ranked(schema=True)) == 4  # nothing fits: what is left is similarity
+
+
+def test_synonyms_are_joined_by_letters_or_by_vector_but_never_across_numbers() -> None:
+    embedder = CachedEmbedder(HashingEmbedder(quiet=True))
+    triples = [
+        [("United Nations", "sits in", "Vell"), ("UN", "sits in", "Orano"), ("Route 12", "leads to", "Route 13")]
+    ]
+    pairs = {frozenset(pair) for pair in TripleSets(triples, embedder).synonyms()}
+    assert frozenset({"Route 12", "Route 13"}) not in pairs
