@@ -15,7 +15,7 @@ from typing import Any
 from hippo_agent.errors import ConfigError, MissingExtra, ModelUnavailable, OutOfMemory
 from hippo_agent.weights import from_hub, quiet_loading
 
-__all__ = ["HIPPO_TINY", "TINY_FOLDER", "Loaded", "adapted", "find", "load", "memory_guarded"]
+__all__ = ["HIPPO_TINY", "Loaded", "adapted", "find", "load", "memory_guarded"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ def find(name: str, *, revision: str | None) -> Path:
     if name == HIPPO_TINY:
         if not (TINY_FOLDER / "model.safetensors").is_file():
             raise ModelUnavailable(
-                f"the weights of {HIPPO_TINY} are not in this installation; reinstall hippo-agent, make them with "
-                "hippo model train-tiny, or name another model"
+                f"the weights of {HIPPO_TINY} are not in this installation: reinstall hippo-agent, or name another"
             )
         return TINY_FOLDER
     folder = Path(name)

@@ -22,7 +22,7 @@ from hippo_agent.errors import InvalidInput, TooLarge
 from hippo_agent.intake import clean_text
 from hippo_agent.model.architecture import decoder_of, fingerprint
 from hippo_agent.model.dialogue import Message, messages_of, with_system, written
-from hippo_agent.model.loading import HIPPO_TINY, TINY_FOLDER, Loaded, find, load, memory_guarded
+from hippo_agent.model.loading import HIPPO_TINY, Loaded, find, load, memory_guarded
 
 __all__ = ["LocalModel"]
 
@@ -95,7 +95,7 @@ class LocalModel:
     @property
     def is_tiny(self) -> bool:
         """Whether it is hippo-tiny, which knows one form of question and no instructions."""
-        return self._load().folder == TINY_FOLDER or bool(getattr(self.model.config, "hippo_tiny", False))
+        return bool(getattr(self.model.config, "hippo_tiny", False))
 
     @property
     def model(self) -> Any:

@@ -218,7 +218,7 @@ def test_names_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
 
 def test_the_packaged_model_says_when_it_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(loading, "TINY_FOLDER", tmp_path)
-    with pytest.raises(ModelUnavailable, match="train-tiny"):
+    with pytest.raises(ModelUnavailable, match="reinstall hippo-agent"):
         LocalModel().generate("Who?")
 
 
