@@ -6,6 +6,7 @@ What is recalled goes into the system message of the one call, so nothing of it 
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,6 +41,7 @@ from langchain_hippo.tools import hippo_tools
 __all__ = ["HippoMemory"]
 
 _KNOWN = 4096  # keys and runs remembered in this process; the record knows the rest
+_lock = threading.Lock()
 _VISIBLE = 200  # messages in view that are left out of recall
 
 
@@ -186,7 +188,8 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         session: str | None = None,
         namespace: Sequence[str] | str | None = None,
     ) -> None:
-        """Say how a run went, in [-1, 1]: kept as an event; after a good run what it recalled fades slower.
+        """Say how a run went, in [-1, 1]: kept as an event; after a good run what it recalled fades slower,
+        and with "places" the walk ends there, as a success or not: habits are made of those that went well.
 
         Args:
             session: the run's ``thread_id``. namespace: where it worked; the memory's own one by default.
@@ -205,6 +208,8 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         used = self._recalled.get((where, session), ())
         if reward > 0 and used:
             self.memory.reinforce(used)
+        if "places" in self.stores and reward and self.memory.places.current is not None:
+            self.memory.places.finish(reward > 0)
 
     # Parts
 
@@ -286,10 +291,11 @@ def _place(event: Event) -> str:
 
 
 def _keep(known: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    known[key] = value
-    known.move_to_end(key)
-    while len(known) > _KNOWN:
-        known.popitem(last=False)
+    with _lock:
+        known[key] = value
+        known.move_to_end(key)
+        while len(known) > _KNOWN:
+            known.popitem(last=False)
 
 
 def _appended(message: SystemMessage | None, text: str) -> SystemMessage:

@@ -151,10 +151,10 @@ class HippoMemory(BaseMemory):
             ItemWrite(namespace=self._chat, key=f"{start + number:012d}", value=message.model_dump(mode="json"))
             for number, message in enumerate(messages)
         ]
-        self.memory.items.write([*first, *rows])
         events = [event for at, message in enumerate(messages, start) for event in self._events(message, at)]
-        if events:
+        if events:  # first: if it is interrupted here, the same message is put again and not written twice
             self.memory.write_many(events, progress=False)
+        self.memory.items.write([*first, *rows])
 
     def _events(self, message: ChatMessage, position: int) -> list[Any]:
         return to_events(message, namespace=self._namespace, session=self.session, position=position)

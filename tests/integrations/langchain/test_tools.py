@@ -133,6 +133,8 @@ def test_the_place_and_the_plan_stand_before_each_call(house: Memory) -> None:
     assert 'To do next: "north", "north"' in model.system
     held = [trace.kind for batch in house._record.scan() for trace, _ in batch]
     assert "tool" not in held  # the map keeps what its tools said
+    hippo.record_outcome(1.0, "found it", namespace="house")
+    assert list(house.places.journal())[-1].verdict is True
 
 
 def test_a_retriever_looks_where_it_is_told(house: Memory) -> None:

@@ -80,9 +80,9 @@ def pointed_at_ours(text: str) -> str:
 @pytest.mark.parametrize(
     ("distribution", "module", "least"),
     [
-        ("langgraph-checkpoint", "test_store.py", 30),
-        ("langgraph-checkpoint-sqlite", "test_store.py", 90),
-        ("langgraph-checkpoint-sqlite", "test_async_store.py", 30),
+        ("langgraph-checkpoint", "test_store.py", 110),
+        ("langgraph-checkpoint-sqlite", "test_store.py", 95),
+        ("langgraph-checkpoint-sqlite", "test_async_store.py", 36),
         ("langgraph-checkpoint-sqlite", "test_ttl.py", 11),
     ],
     ids=["memory", "sqlite", "sqlite-async", "ttl"],
