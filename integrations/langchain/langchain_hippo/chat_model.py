@@ -78,7 +78,7 @@ class HippoChatModel(BaseChatModel):
         prompt = _prompt(messages)
         told: dict[str, Any] = {"model_name": self.model_name}
         if self._memory is None:
-            text = self._model.generate(prompt, **self._settings(kwargs))
+            text = self._model.generate(prompt, **self._settings(kwargs), **self._stopping(stop or self.stop_sequences))
         else:
             answer = self._memory.ask(
                 _question(messages), reader=self.reader, model=self._model, k=self.k, namespace=self.namespace
@@ -127,6 +127,9 @@ class HippoChatModel(BaseChatModel):
         options = {key: value for key, value in given.items() if key in ("seed", "top_p", "top_k", "num_beams")}
         limit = given.get("max_tokens", given.get("max_new_tokens", self.max_tokens))
         return {"max_new_tokens": limit, "temperature": given.get("temperature", self.temperature), **options}
+
+    def _stopping(self, stops: Sequence[str] | None) -> dict[str, Any]:
+        return {"stop_strings": list(stops), "tokenizer": self._model.tokenizer} if stops else {}
 
     def _usage(self, prompt: list[dict[str, str]], text: str) -> UsageMetadata:
         asked, said = self._model.count(self._model.written(prompt)), self._model.count(text)
