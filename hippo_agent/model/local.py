@@ -172,7 +172,7 @@ class LocalModel:
 
         if not prompts:
             return []
-        inputs = self._inputs([self.written(prompt, raw=raw) for prompt in prompts], max_new_tokens)
+        inputs = self._inputs([self.written(prompt, raw=raw) for prompt in prompts], max_new_tokens, raw)
         settings = self._settings(max_new_tokens, temperature, options)
         with self.lock, memory_guarded("the prompt does not fit"), torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
@@ -193,7 +193,7 @@ class LocalModel:
         """Pieces of the answer as they come; joined, they are what `generate` gives. Leaving early stops the model."""
         from transformers import StoppingCriteriaList, TextIteratorStreamer
 
-        inputs = self._inputs([self.written(prompt, raw=raw)], max_new_tokens)
+        inputs = self._inputs([self.written(prompt, raw=raw)], max_new_tokens, raw)
         settings = self._settings(max_new_tokens, temperature, options)
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         left, failed = threading.Event(), list[BaseException]()
@@ -312,8 +312,8 @@ class LocalModel:
                 )
             return self._loaded
 
-    def _inputs(self, texts: Sequence[str], room: int) -> dict[str, Any]:
-        special = self.tokenizer.chat_template is None  # a template writes its own
+    def _inputs(self, texts: Sequence[str], room: int, raw: bool) -> dict[str, Any]:
+        special = raw or self.tokenizer.chat_template is None  # a template writes its own
         inputs = self.tokenizer(
             list(texts), add_special_tokens=special, padding=True, return_tensors="pt", verbose=False
         )

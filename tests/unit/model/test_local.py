@@ -301,3 +301,16 @@ def test_an_adapter_is_put_on_and_the_base_keeps_its_name(folder: Path, tmp_path
     assert len(model.hidden_states([TEXT])) == 1
     with pytest.raises(ModelUnavailable, match="adapter_model"):
         LocalModel(folder, device="cpu", adapter=folder).generate("Who?")
+
+
+def test_special_tokens_are_written_by_the_template_or_by_the_tokenizer_never_by_both(tmp_path: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    begins = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    for chat in (True, False):
+        folder = save_model(tmp_path / str(chat), chat=chat)
+        model = LocalModel(folder, device="cpu")
+        model.tokenizer.backend_tokenizer.post_processor = begins
+        for raw in (True, False):
+            ids = model._inputs([model.written("Who?", raw=raw)], 4, raw)["input_ids"][0].tolist()
+            assert (ids[0] == model.tokenizer.bos_token_id) is (raw or not chat)
