@@ -9,7 +9,11 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from hippo_agent.model.reader.model import TraceReader
+from hippo_agent.model.reader.training import Tongue, accuracy
+from hippo_agent.model.readers import TINY_READER
 from hippo_agent.model.tiny import folder
+from hippo_agent.model.tiny.documents import prompt
 from hippo_agent.model.tiny.exam import exact, examine, paper
 from hippo_agent.model.tiny.tokens import END
 
@@ -54,3 +58,13 @@ def test_an_exact_answer_is_what_greedy_decoding_writes(model: Any, tokenizer: A
             out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
         written.append(tokenizer.decode(out[0, ids.shape[1] :]) == f"{answer}{END}")
     assert written == exact(model, tokenizer, items)
+
+
+def test_the_shipped_reader_answers_from_traces_that_are_not_in_the_prompt(model: Any, tokenizer: Any) -> None:
+    reader = TraceReader.load(TINY_READER, model)
+    tongue = Tongue(tokenizer, prompt, END)
+    try:
+        assert accuracy(reader, model, tongue, distractors=4, questions=64, seed=3) > 0.6
+        assert accuracy(reader, model, tongue, distractors=4, questions=64, seed=3, absence=1.0) > 0.5
+    finally:
+        reader.detach()
