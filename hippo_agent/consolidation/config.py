@@ -27,16 +27,16 @@ class SelectionConfig:
 class TrainingConfig:
     """The LoRA and its training. Steps None: as many as the number of items asks for."""
 
-    rank: int | None = None  # None: 8 up to 64 items, 16 up to 400, 32 beyond
-    learning_rate: float = 3e-3
+    rank: int | None = None  # None: 16 up to 400 items, 32 beyond
+    learning_rate: float = 5e-3
     steps: int | None = None
-    batch: int = 32  # renderings per step
-    guard: int = 16  # guard texts per step; 0: no guard
-    guard_weight: float = 2.0
+    batch: int = 48  # renderings per step
+    guard: int = 12  # guard texts per step; 0: no guard
+    guard_weight: float = 5.0
     interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
     statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
-    distil: float = 0.5  # weight of the teacher with the trace in its prompt, beside the plain targets; 0: none
-    context_weight: float = 0.3  # loss weight of the words around an answer
+    distil: float = 0.0  # weight of the teacher with the trace in its prompt, beside the plain targets
+    context_weight: float = 0.02  # loss weight of the words around an answer
     average: float = 0.95  # decay of the averaged weights that are kept; 0: the last ones
     warm_up: int = 20
     clip: float = 1.0

@@ -21,9 +21,9 @@ from hippo_agent.model.tiny.worlds import UNKNOWN, ask, draw
 
 __all__ = ["Abilities", "abilities", "guard_texts"]
 
-_STRANGERS = 0.8  # share of guard texts that ask about somebody who was never spoken of
+_STRANGERS = 0.5  # share of guard texts that ask about somebody who was never spoken of
 _KIN = 0.7  # share of those that ask what tonight's items are asked, a third of them about a look-alike name
-_LONGEST = 128  # tokens of a guard text
+_LONGEST = 192  # tokens of a guard text
 _AROUND = 0.1  # loss weight of the words around an answer that must stay "unknown"
 
 

@@ -74,13 +74,13 @@ class Trained:
 
 
 def rank_for(items: int) -> int:
-    """8 up to 64 items, 16 up to 400, 32 beyond: a larger LoRA than needed forgets more."""
-    return 8 if items <= 64 else 16 if items <= 400 else 32
+    """16 up to 400 items, 32 beyond."""
+    return 16 if items <= 400 else 32
 
 
 def steps_for(items: int) -> int:
-    """120 steps for fifty items, growing with the root of their number."""
-    return max(100, round(120 * math.sqrt(items / 50)))
+    """160 steps for fifty items, growing with the root of their number."""
+    return max(100, round(160 * math.sqrt(items / 50)))
 
 
 def train(

@@ -25,6 +25,7 @@ from hippo_agent.consolidation.night import Base, Night
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
 from hippo_agent.consolidation.probe import continuations, exact, loss, pad_of
 from hippo_agent.consolidation.schedule import Plan, plan
+from hippo_agent.consolidation.trainer import rank_for
 from hippo_agent.errors import ConfigError
 from hippo_agent.evaluation.data.known_facts import counterfactuals
 from hippo_agent.evaluation.report import Report, versions
@@ -45,15 +46,15 @@ def _with(**changes: Any) -> ConsolidationConfig:
 
 #: What runs by default, and what `ablate` adds.
 SYSTEMS = ("hippo", "no_guard", "no_interleave", "naive", "statements_only")
-ABLATIONS = ("no_gate", "no_distil", "fifo", "rank_4", "rank_32")
+ABLATIONS = ("no_gate", "distil", "fifo", "rank_4", "rank_32")
 #: System -> its settings, and whether each night goes on from the last one's weights with tonight's items alone.
 _SETTINGS: Mapping[str, tuple[ConsolidationConfig, bool]] = {
     "hippo": (ConsolidationConfig(), False),
     "no_gate": (_FULL, False),
     "no_guard": (_with(guard=0), False),
     "no_interleave": (_with(interleave=0.0), True),
-    "naive": (_with(guard=0, interleave=0.0, distil=0.0), True),
-    "no_distil": (_with(distil=0.0), False),
+    "naive": (_with(guard=0, interleave=0.0), True),
+    "distil": (_with(distil=0.5), False),
     "statements_only": (_with(statements_only=True), False),
     "fifo": (replace(_FULL, selection=replace(_FULL.selection, fifo=True)), False),
     "rank_4": (_with(rank=4), False),
@@ -183,7 +184,7 @@ def _teach(
         warm = () if sequential else tuple(earlier)
         planned = Plan(new=tuple(tonight), again=(), warm=warm, doses=planned.doses)
         if sequential and config.training.rank is None:  # the rank cannot change on the way
-            config = replace(config, training=replace(config.training, rank=8 if len(tonight) <= 64 else 16))
+            config = replace(config, training=replace(config.training, rank=rank_for(len(tonight))))
             night = Night(base, config)
         told = None if tick is None else (lambda what, done, total: tick(f"{name}: {what}", done, total))
         with night.train(planned, trusted=lambda _: True, start=start, tick=told) as (model, result):
