@@ -112,8 +112,8 @@ def train(
     torch.set_num_threads(config.threads)
     wanted = config.steps or steps_for(len(everything))
     device = next(model.parameters()).device.type
-    precision = "bf16" if config.half and (device == "cuda" or _has_bf16()) else "no"
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    half = config.half and (device == "cuda" or _has_bf16())
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")  # its precision is one for the whole process
     parameters = weights(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.95))
     average = {name: tensor.detach().clone() for name, tensor in parameters.items()}
@@ -130,7 +130,7 @@ def train(
             group["lr"] = config.learning_rate * _schedule(step, wanted, config.warm_up)
         batch = draw(lessons, step, config)
         batch = batch[accelerator.process_index :: accelerator.num_processes]
-        with accelerator.autocast():
+        with torch.autocast(device, torch.bfloat16, enabled=half):
             loss = _taught(model, batch, pad, config)
             if config.guard and lessons.guard:
                 loss = loss + config.guard_weight * _guarded(model, _guards(lessons, step, config), pad)
