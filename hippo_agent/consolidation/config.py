@@ -30,9 +30,9 @@ class TrainingConfig:
     rank: int | None = None  # None: 16 up to 400 items, 32 beyond
     learning_rate: float = 5e-3
     steps: int | None = None
-    batch: int = 48  # renderings per step
+    batch: int = 64  # renderings per step
     guard: int = 12  # guard texts per step; 0: no guard
-    guard_weight: float = 5.0
+    guard_weight: float = 10.0
     interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
     statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
     distil: float = 0.0  # weight of the teacher with the trace in its prompt, beside the plain targets
@@ -43,7 +43,7 @@ class TrainingConfig:
     checkpoint: int = 50  # steps between two checkpoints
     rebuild_up_to: int = 2000  # ledger items up to which every night trains anew, so that deletion is exact
     max_tokens: int = 192  # a longer rendering is left out
-    threads: int = 2
+    threads: int | None = None  # of the CPU; None: one for a small model, where more only wait for each other
     half: bool = True  # compute in bfloat16 where the device does so in hardware; weights stay float32
     minutes: float | None = None  # wall-clock limit; what was reached until then goes to the gate
     seed: int = 0
@@ -85,7 +85,8 @@ class ConsolidationConfig:
                 value = getattr(part, entry.name)
                 if isinstance(value, float) and not 0.0 <= value < float("inf"):
                     raise ConfigError(f"{type(part).__name__}.{entry.name} must be a number >= 0, not {value!r}")
-        if min(training.batch, training.checkpoint, training.threads, selection.light, selection.rich, self.keep) < 1:
+        threads = 1 if training.threads is None else training.threads
+        if min(training.batch, training.checkpoint, threads, selection.light, selection.rich, self.keep) < 1:
             raise ConfigError("batch, checkpoint, threads, light, rich and keep must be at least 1")
 
     def as_dict(self) -> dict[str, Any]:

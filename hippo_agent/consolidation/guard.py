@@ -15,7 +15,7 @@ from hippo_agent.consolidation.encode import Encoded, encode
 from hippo_agent.consolidation.forms import ASKING
 from hippo_agent.consolidation.items import Item
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
-from hippo_agent.model.tiny.documents import context, document
+from hippo_agent.model.tiny.documents import ANSWER, Piece, context, document
 from hippo_agent.model.tiny.names import Split, invent, look_alike
 from hippo_agent.model.tiny.worlds import UNKNOWN, ask, draw
 
@@ -24,6 +24,7 @@ __all__ = ["Abilities", "abilities", "guard_texts"]
 _STRANGERS = 0.5  # share of guard texts that ask about somebody who was never spoken of
 _KIN = 0.7  # share of those that ask what tonight's items are asked, a third of them about a look-alike name
 _LONGEST = 192  # tokens of a guard text
+_TOLD = 0.3  # loss weight of what is not an answer in a document
 _AROUND = 0.1  # loss weight of the words around an answer that must stay "unknown"
 
 
@@ -52,10 +53,24 @@ def guard_texts(
             pieces = document(rng, 1.0)
             if any(piece.block for piece in pieces):
                 continue  # traces apart from each other are for readers
-            text = encode(tokenizer, "", "".join(piece.text for piece in pieces), closed=False)
+            text = _weighted(tokenizer, pieces)
         if len(text.ids) <= min(max_tokens, _LONGEST):
             out.append(text)
     return out
+
+
+def _weighted(tokenizer: Any, pieces: Sequence[Piece]) -> Encoded:
+    """A document whose answers count in full and whose other words count less: reading is what is easily lost."""
+    text = encode(tokenizer, "", "".join(piece.text for piece in pieces), closed=False)
+    offsets = tokenizer("".join(piece.text for piece in pieces), return_offsets_mapping=True)["offset_mapping"]
+    weights: list[float] = []
+    for _, end in offsets[: len(text.ids)]:
+        at, length = 0, 0
+        while length + len(pieces[at].text) < end:  # a token belongs to the piece of its last character
+            length += len(pieces[at].text)
+            at += 1
+        weights.append(1.0 if pieces[at].weight == ANSWER else _TOLD)
+    return replace(text, weights=tuple(weights))
 
 
 def _about_a_stranger(rng: random.Random, items: Sequence[Item], taught: set[tuple[str, str]]) -> str:

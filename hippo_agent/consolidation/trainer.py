@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lesson", "Lessons", "Teacher", "Trained", "rank_for", "steps_for", "train"]
 
+_SMALL = 50_000_000  # parameters
 _PER_VIEW = 4  # renderings of one item that share a batch
 
 
@@ -79,8 +81,8 @@ def rank_for(items: int) -> int:
 
 
 def steps_for(items: int) -> int:
-    """160 steps for fifty items, growing with the root of their number."""
-    return max(100, round(160 * math.sqrt(items / 50)))
+    """260 steps for fifty items, growing with the root of their number."""
+    return max(120, round(260 * math.sqrt(items / 50)))
 
 
 def train(
@@ -101,16 +103,27 @@ def train(
     Raises:
         UntrustedReplay: a lesson that did not pass the selection is among them; nothing was trained.
     """
+    everything = [*lessons.tonight, *lessons.earlier]
+    if smuggled := [lesson.key for lesson in everything if not lesson.trusted]:
+        what = f"{len(smuggled)} items did not pass the selection ({smuggled[0]!r})"
+        raise UntrustedReplay(f"{what}; nothing was trained")
+    threads = config.threads or (1 if model.num_parameters() < _SMALL else None)
+    with _threads(threads):
+        return _train(model, lessons, config, pad, draft, tick)
+
+
+def _train(
+    model: Any,
+    lessons: Lessons,
+    config: TrainingConfig,
+    pad: int,
+    draft: Path | None,
+    tick: Callable[[int, int], None] | None,
+) -> Trained:
     import torch
     from accelerate import Accelerator
 
-    everything = [*lessons.tonight, *lessons.earlier]
-    if smuggled := [lesson.key for lesson in everything if not lesson.trusted]:
-        raise UntrustedReplay(
-            f"{len(smuggled)} items did not pass the selection ({smuggled[0]!r}); nothing was trained"
-        )
-    torch.set_num_threads(config.threads)
-    wanted = config.steps or steps_for(len(everything))
+    wanted = config.steps or steps_for(len(lessons.tonight) + len(lessons.earlier))
     device = next(model.parameters()).device.type
     half = config.half and (device == "cuda" or _has_bf16())
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")  # its precision is one for the whole process
@@ -166,6 +179,20 @@ def train(
             sum(losses[at : at + tenth]) / len(losses[at : at + tenth]) for at in range(0, len(losses), tenth)
         ),
     )
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads of the CPU inside; None: as it is."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _has_bf16() -> bool:
