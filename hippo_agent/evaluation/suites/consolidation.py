@@ -64,10 +64,11 @@ _SETTINGS: Mapping[str, tuple[ConsolidationConfig, bool]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taught:
-    """What a system knows after its last night; ``nights[k]``: after night k + 1; ``rows``: one per item and night."""
+    """What a system knows after its last night; ``nights[k]``: after night k + 1; ``reasons[k]``: the gate's of it."""
 
     metrics: Mapping[str, float]
     nights: Sequence[Mapping[str, float]]
+    reasons: Sequence[Sequence[str]] = ()
 
 
 def invented(count: int, *, seed: int, taken: Sequence[Item] = ()) -> list[Item]:
@@ -120,7 +121,11 @@ def run_consolidation(
     chosen = tuple(systems) if systems else (*SYSTEMS, *(ABLATIONS if ablate else ()))
     found = evaluate(base, taught, systems=chosen, seed=seed, tick=tick)
     rows = [
-        Row(about={"night": night, "items": night * facts}, metrics={name: marks})
+        Row(
+            about={"night": night, "items": night * facts},
+            metrics={name: marks},
+            found={name: {"gate": list(one.reasons[night - 1])}} if one.reasons else {},
+        )
         for name, one in found.items()
         for night, marks in enumerate(one.nights, 1)
     ]
@@ -175,6 +180,7 @@ def _teach(
 ) -> Taught:
     config = replace(config, training=replace(config.training, seed=seed))
     marks: list[Mapping[str, float]] = []
+    reasons: list[Sequence[str]] = []
     earlier: list[Item] = []
     start: dict[str, Any] | None = None
     minutes = 0.0
@@ -194,9 +200,10 @@ def _teach(
             found |= {"cpu_minutes": minutes, "promoted": float(result.verdict.promoted), "scale": result.verdict.scale}
             found["tokens_per_second"] = result.trained.tokens / max(result.trained.seconds, 1e-9)
             marks.append(found)
+            reasons.append(result.verdict.reasons)
             if sequential:
                 start = {key: tensor.detach().clone() for key, tensor in weights(model).items()}
-    return Taught(metrics=marks[-1], nights=tuple(marks))
+    return Taught(metrics=marks[-1], nights=tuple(marks), reasons=tuple(reasons))
 
 
 class _Paper:
