@@ -26,6 +26,7 @@ from hippo_agent.episodic.retention import Retention
 from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory, TraceNotFound
+from hippo_agent.forgetting import Forgetting, Forgotten, Selector
 from hippo_agent.nights import Nights
 from hippo_agent.progress import Progress, StageProgress, reporter, stages
 from hippo_agent.recall import Recall, Recaller
@@ -149,6 +150,16 @@ class Memory:
             maintain=self._maintain,
         )
         self._asker = Asker(None if read_only else self.folder / "states", serving=self._nights.serving)
+        self._forgetting = Forgetting(
+            self._record,
+            episodes=self._episodes,
+            facts=self._facts,
+            here=self._here,
+            index=self._index,
+            nights=self._nights,
+            asker=self._asker,
+            clock=clock,
+        )
 
     @property
     def nights(self) -> Nights:
@@ -400,31 +411,52 @@ class Memory:
 
     # Forgetting and care
 
-    def forget(self, *, trace_id: str | Sequence[str], reason: str = "asked to") -> int:
-        """Delete traces for good: text, vector, index entries and statistics. Unknown ids raise, nothing is deleted.
+    def forget(
+        self,
+        *,
+        trace_id: str | Sequence[str] = (),
+        query: str | None = None,
+        principal: str | None = None,
+        namespace: Sequence[str] | str | None = None,
+        before: datetime | None = None,
+        dry_run: bool = False,
+        purge: bool = True,
+        reason: str = "asked to",
+    ) -> Forgotten:
+        """Forget traces and all that rested on them alone, for good; returns a certificate of what went.
 
-        Only the ids, the time and the reason stay as tombstones.
+        Every condition that is given must hold. Only ids, the time and the reason stay, as tombstones. Adapters that
+        know one of the traces answer no more, and the next night trains without them.
+
+        Args:
+            trace_id: one or several. An unknown one raises, and nothing is forgotten.
+            query: traces in which all its words occur. principal: what this one vouched for.
+            namespace: it and all below; alone, its documents and its map too. before: what happened earlier.
+            dry_run: only say what would go.
+            purge: leave no byte in the files; takes seconds on a large bank. False leaves that to `scrub`.
+
+        Raises:
+            InvalidInput (no condition), TraceNotFound, ReadOnlyMemory.
         """
         self._open()
-        ids = [trace_id] if isinstance(trace_id, str) else list(trace_id)
-        traces = [self.get(one) for one in ids]
-        self._here.forget(traces)
-        deleted = self._record.delete(ids, reason=intake.clean_label(reason, what="reason") or "")
-        self._episodes.forget(traces)
-        self._asker.forget(ids)
-        self._facts.prune()
-        return deleted
+        selector = Selector(
+            trace_ids=(trace_id,) if isinstance(trace_id, str) else tuple(dict.fromkeys(trace_id)),
+            query=None if query is None else intake.clean_text(query, what="query"),
+            principal=intake.clean_label(principal, what="principal"),
+            namespace=None if namespace is None else intake.clean_namespace(namespace),
+            before=intake.utc(before, what="before"),
+            scope=self.namespace,
+        )
+        why = intake.clean_label(reason, what="reason") or ""
+        return self._forgetting.forget(selector, reason=why, dry_run=dry_run, purge=purge)
 
-    def scrub(self) -> None:
-        """Leave no byte of forgotten traces in the folder: `forget` deletes rows, this rewrites the files.
+    def scrub(self) -> tuple[str, ...]:
+        """Leave no byte of what was deleted in the folder; says what could not be removed yet, and why.
 
         Takes seconds on a large bank and as much free space as its file.
         """
         self._open()
-        self._index.purge()
-        self._nights.purge()
-        self._record.scrub()
-        self._asker.forget()
+        return self._forgetting.purge()
 
     def verify(self) -> Verification:
         """Check every row, its hashes, the full text, the outbox and the index; reads only."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from hippo_agent.consolidation.config import ConsolidationConfig
 from hippo_agent.consolidation.history import draw_history
-from hippo_agent.consolidation.job import Consolidation
+from hippo_agent.consolidation.job import Consolidation, purge
 from hippo_agent.consolidation.report import ConsolidationReport
 from hippo_agent.consolidation.selection import select
-from hippo_agent.consolidation.versions import Version
+from hippo_agent.consolidation.versions import Version, Versions
+from hippo_agent.errors import AdapterError
 from hippo_agent.relational.facade import Facts
 from hippo_agent.relational.store import FactStore
 from hippo_agent.storage.record import SqliteRecord
@@ -104,9 +105,39 @@ class Nights:
         """Delete the versions that know a forgotten trace; returns their numbers."""
         return self._job(self._config).purge()
 
+    def knowing(self, ids: Sequence[str]) -> list[str]:
+        """Versions of every namespace of the bank that were trained on one of these traces, as folder/number."""
+        wanted = frozenset(ids)
+        return [
+            f"{versions.folder.name}/{version.number}"
+            for versions in self._everywhere()
+            for version in versions.all()
+            if version.traces & wanted
+        ]
+
+    def sweep(self) -> list[str]:
+        """Delete, in every namespace of the bank, versions that know a forgotten trace, and unfinished trainings.
+
+        Returns what is left and why.
+        """
+        left = []
+        ledger = self._job(self._config).ledger  # which traces are missing is asked of the whole bank
+        for versions in self._everywhere():
+            try:
+                purge(versions, ledger)
+            except (AdapterError, OSError) as error:
+                left.append(f"an adapter in {versions.folder.name}: {error}")
+            if not versions.drop_draft():
+                left.append(f"a training in {versions.folder.name}: another process is at it")
+        return left
+
     def draw(self, path: str | Path) -> Path:
         """A picture of all versions, .png or .html: what the weights knew after each night."""
         return draw_history(self.versions(), Path(path))
+
+    def _everywhere(self) -> list[Versions]:
+        folder = self._folder / "adapters"
+        return [Versions(path) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
 
     def _job(self, config: ConsolidationConfig) -> Consolidation:
         return Consolidation(self._record, self._folder, self._namespace, config=config, clock=self._clock)

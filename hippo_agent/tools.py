@@ -80,7 +80,7 @@ def memory_tools(
             inside = found == where if exact else found[: len(where)] == where
             if not inside:
                 return f"Error: no trace {trace_id!r}: it was never written, or it was forgotten"
-        return f"Forgotten: {memory.forget(trace_id=a.ids, reason=a.reason)}."
+        return f"Forgotten: {len(memory.forget(trace_id=a.ids, reason=a.reason).traces)}."
 
     def facts(a: _Facts) -> str:
         found = facts_near(memory, Cue(text=a.query, namespace=where, exact_namespace=exact, k=a.k))

@@ -1,4 +1,4 @@
-"""`hippo write`, `recall`, `show`, `forget`: one trace or one cue at a time."""
+"""`hippo write`, `recall`, `show`: one trace or one cue at a time."""
 
 from __future__ import annotations
 
@@ -148,22 +148,3 @@ def show(
         emit(trace)
     else:
         console().print(fields(trace, title=f"trace {trace.id}"))
-
-
-def forget(
-    trace_ids: Annotated[list[str], typer.Argument(help="The ids of the traces.")],
-    memory: FolderOption = DEFAULT_FOLDER,
-    reason: Annotated[str, typer.Option(help="Kept in the tombstone, without the text.")] = "asked on the command line",
-    json_: JsonOption = False,
-) -> None:
-    """Forget traces for good: text, vectors and index entries go; a tombstone without the text stays.
-
-    Example: hippo forget 01JD2M9V0Q8K --reason "Ada asked"
-    """
-    with opened(memory) as store:
-        forgotten = store.forget(trace_id=list(dict.fromkeys(trace_ids)), reason=reason)
-        store.scrub()
-    if json_:
-        emit({"forgotten": forgotten})
-    else:
-        typer.echo(f"forgot {forgotten} trace{'s' if forgotten != 1 else ''} for good")

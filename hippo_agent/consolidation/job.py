@@ -33,7 +33,7 @@ from hippo_agent.errors import AdapterError
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.types import Namespace
 
-__all__ = ["Consolidation"]
+__all__ = ["Consolidation", "purge", "tainted"]
 
 Tick = Callable[[str, int, int], None]
 
@@ -63,22 +63,11 @@ class Consolidation:
 
     def tainted(self) -> list[Version]:
         """Versions that were trained on traces which the record no longer has."""
-        return [version for version in self.versions.all() if self.ledger.missing(version.traces)]
+        return tainted(self.versions, self.ledger)
 
     def purge(self) -> list[int]:
-        """Delete the versions that know a forgotten trace; the newest promoted one that knows none serves.
-
-        Returns the numbers of those that went. The next night trains anew without what was forgotten.
-        """
-        tainted = self.tainted()
-        if not tainted:
-            return []
-        serving = self.versions.current()
-        if serving is not None and serving.number in {version.number for version in tainted}:
-            known = frozenset(trace for version in tainted for trace in version.traces)
-            self.versions.rollback(without=self.ledger.missing(known))
-        self.versions.delete(tainted)
-        return [version.number for version in tainted]
+        """Delete the versions that know a forgotten trace; see `purge`."""
+        return purge(self.versions, self.ledger)
 
     def plan(self, selection: Selection, known: dict[str, bool]) -> Plan:
         """What tonight would teach."""
@@ -216,6 +205,27 @@ class Consolidation:
             "traces": sorted({trace for item in items for trace in item.traces}),
             **result.verdict.as_dict(),
         }
+
+
+def tainted(versions: Versions, ledger: Ledger) -> list[Version]:
+    """Versions that were trained on traces which the record no longer has."""
+    return [version for version in versions.all() if ledger.missing(version.traces)]
+
+
+def purge(versions: Versions, ledger: Ledger) -> list[int]:
+    """Delete the versions that know a forgotten trace; the newest promoted one that knows none serves.
+
+    Returns the numbers of those that went. The next night trains anew without what was forgotten.
+    """
+    gone = tainted(versions, ledger)
+    if not gone:
+        return []
+    serving = versions.current()
+    if serving is not None and serving.number in {version.number for version in gone}:
+        known = frozenset(trace for version in gone for trace in version.traces)
+        versions.rollback(without=ledger.missing(known))
+    versions.delete(gone)
+    return [version.number for version in gone]
 
 
 def _folder(namespace: Namespace) -> str:

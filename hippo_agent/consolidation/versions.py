@@ -98,6 +98,20 @@ class Versions:
         finally:
             lock.release()
 
+    def drop_draft(self) -> bool:
+        """Remove a training that was not finished; False when another process is at it."""
+        draft = self.folder / "draft"
+        if not draft.is_dir():
+            return True
+        lock = FileLock(self.folder / "night.lock")
+        if not lock.try_acquire():
+            return False
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+        finally:
+            lock.release()
+        return not draft.exists()
+
     def publish(self, draft: Path, manifest: Mapping[str, Any]) -> Version:
         """Make a version of a draft that holds the weights; it does not serve yet."""
         number = max([version.number for version in self.all()] + [self._highest()], default=0) + 1

@@ -9,7 +9,7 @@ of the other little, a question hardly at all. The sum saturates, since a long t
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -133,6 +133,18 @@ class Reader:
         self.statistics.forget(wording.stem(word) for word in wording.words(wording.without_notes(text)[0]))
         for conversation, context in self._contexts.items():
             kept = [turn for turn in context if turn.text != gone]
+            self._contexts[conversation] = deque(kept, maxlen=self.config.context_turns)
+
+    def words_of(self, text: str) -> set[str]:
+        """The words that the statistics count of a text."""
+        return set(wording.words(wording.normalise(text)))
+
+    def drop(self, words: Iterable[str]) -> None:
+        """Leave no trace of words that no stored text has: of events that were not stored they are here too."""
+        stems = {wording.stem(word) for word in words}
+        self.statistics.drop(stems)
+        for conversation, context in self._contexts.items():
+            kept = [turn for turn in context if stems.isdisjoint(turn.stems)]
             self._contexts[conversation] = deque(kept, maxlen=self.config.context_turns)
 
     def _information(

@@ -93,7 +93,7 @@ class EpisodicStore:
         for start in range(0, len(events), _BATCH):
             self._stale, stale = True, self._stale  # until the batch is stored
             if stale:
-                self._reread()
+                self.reread()
             receipts.extend(self._put_batch(events[start : start + _BATCH]))
             self._stale = False
             self._evict()
@@ -120,8 +120,11 @@ class EpisodicStore:
 
     def forget(self, traces: Sequence[Trace]) -> None:
         """Take deleted traces out of the gate's statistics, the stored ones too: they hold words."""
+        reader, words = self._gate.reader, set[str]()
         for trace in traces:
             self._gate.forget(trace.text, token=trace.id)
+            words |= reader.words_of(trace.text)
+        reader.drop(self._record.absent(words))
         self._unsaved += len(traces)
         self.save()
 
@@ -139,7 +142,8 @@ class EpisodicStore:
             self._read_up_to = saved["seq"]
         self.catch_up()
 
-    def _reread(self) -> None:
+    def reread(self) -> None:
+        """Take the gate's state as it is stored: a change was rolled back."""
         self._gate.reset()
         self._read_up_to = self._unsaved = 0
         self.restore()

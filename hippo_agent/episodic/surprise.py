@@ -49,6 +49,12 @@ class WordStatistics:
                 self._counts.pop(stem, None)
         self._changed |= distinct
 
+    def drop(self, stems: Iterable[str]) -> None:
+        """Leave no trace of these words, however often they were counted."""
+        for stem in stems:
+            if self._counts.pop(stem, None) is not None:
+                self._changed.add(stem)
+
     def inverse_frequency(self, stem: str) -> float:
         """ln((texts + 1) / (count + 1/2)) in nats, at least 0; 0 while nothing has been seen."""
         if not self.texts:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hippo_agent.episodic.vectors import BankVectors
-from hippo_agent.errors import InvalidInput, ReadOnlyMemory
+from hippo_agent.errors import InvalidInput, ReadOnlyMemory, StorageError
 from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.rendering import quoted
 from hippo_agent.recall.result import Recall
@@ -182,19 +182,29 @@ class PlaceContext:
             macros=here.macros,
         )
 
-    def forget(self, traces: Sequence[Trace]) -> None:
-        """Take traces out of every map that remembers them, and blank what shows them there."""
+    def forget(self, traces: Sequence[Trace]) -> int:
+        """Take traces out of every map that remembers them, and blank what shows them there; how many texts went."""
         if not self._there or self._record.read_only:
-            return
+            return 0
         from hippo_agent.spatial.places import Places
         from hippo_agent.spatial.store import SpatialStore
 
         store = SpatialStore(self._record.database)
         texts = {trace.id: trace.text for trace in traces}
+        gone = 0
         for namespace in store.worlds_of(list(texts)):
             mine = namespace == self._namespace
             places = self.places if mine else Places(store, world=namespace, clock=self._clock)
-            places.forget_items(texts, texts=texts)
+            gone += places.forget_items(texts, texts=texts)
+        return gone
+
+    def reopen(self) -> None:
+        """Take the map as it lies on disk: a change was rolled back, or the world was deleted."""
+        try:
+            if self._places is not None:
+                self._places.refresh()
+        except StorageError:  # deleted; the next use makes a new one
+            self._places = None
 
     def rederive(self) -> None:
         """Fold every map anew from its journal."""

@@ -48,6 +48,7 @@ class Database:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._writing = False  # a write transaction is open; guarded by the lock
         self._next_checkpoint = _LOG_BYTES
         self._log = path.with_name(path.name + "-wal")
         self._open_lock = FileLock(path.parent / "open.lock")
@@ -80,17 +81,22 @@ class Database:
     def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed when the block ends, rolled back when it raises.
 
+        A block inside a block is part of the outer transaction: all of it is committed, or nothing.
         ``durable`` waits until the commit survives power loss whatever the default is.
         """
         with self._lock, translated(self.path, writing=True):
             connection = self._current()
             if self.read_only:
                 raise ReadOnlyMemory(f"{str(self.path)!r} is open read-only; open it where the folder can be written")
+            if self._writing:
+                yield connection
+                return
             lift = durable and self.durability != "power"
             if lift:
                 connection.execute("PRAGMA synchronous = FULL")
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                self._writing = True
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -98,6 +104,8 @@ class Database:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
+                finally:
+                    self._writing = False
             finally:
                 if lift:
                     connection.execute("PRAGMA synchronous = NORMAL")
@@ -135,11 +143,11 @@ class Database:
             connection.execute("BEGIN")
             yield connection
 
-    def vacuum(self) -> None:
-        """Rewrite the file without free pages, and empty the log."""
+    def vacuum(self) -> bool:
+        """Rewrite the file without free pages, and empty the log; False when a reader kept it full."""
         with self._lock, translated(self.path, writing=True):
             self._current().execute("VACUUM")
-        self.checkpoint()
+        return self.checkpoint()
 
     def close(self) -> None:
         """Close; a second call does nothing."""
@@ -216,6 +224,7 @@ class Database:
     def _leave_to_parent(self) -> None:
         """In a forked child: let go of what belongs to the parent; the next use opens anew."""
         self._lock = threading.RLock()
+        self._writing = False
         connection, self._connection = self._connection, None
         if connection is not None and not connection.in_transaction:
             connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -260,6 +260,16 @@ class RecordReader:
         """The newest gate decisions, newest first."""
         with self.database.read() as connection:
             return read_decisions(connection, limit)
+
+    def absent(self, words: Iterable[str]) -> set[str]:
+        """Those of some plain words that no trace has, as the running transaction sees it."""
+        query = "SELECT 1 FROM fulltext WHERE fulltext MATCH ? LIMIT 1"
+        with self.database.read() as connection:
+            return {
+                word
+                for word in words
+                if connection.execute(query, (f'"{word.replace(chr(34), "")}"',)).fetchone() is None
+            }
 
     def value(self, key: str) -> Any:
         """The JSON document stored under ``key``; None when there is none."""

@@ -277,17 +277,17 @@ class SqliteRecord(RecordReader):
             connection.backup(copy)
         draft.rename(path)
 
-    def scrub(self) -> None:
+    def scrub(self) -> bool:
         """Leave no byte of deleted traces in the file: merge the full text, rewrite the file, empty the log.
 
-        Takes seconds on a large bank and as much free space as the file.
+        Takes seconds on a large bank and as much free space as the file. False when a reader kept the log full.
         """
         with self.database.write(durable=True) as connection:
             connection.execute("INSERT INTO fulltext (fulltext) VALUES ('optimize')")
             connection.execute(
                 "DELETE FROM outbox WHERE position NOT IN (SELECT max(position) FROM outbox GROUP BY seq)"
             )
-        self.database.vacuum()
+        return self.database.vacuum()
 
     def close(self) -> None:
         """Fold the log into the file and close; a second call does nothing."""

@@ -21,7 +21,7 @@ def test_it_forgets_for_good(reopen: Reopen, tmp_path: Path) -> None:
         assert secret.id is not None and kept.id is not None
     with reopen() as memory:
         assert memory.recall("which word opens the safe?").traces[0].id == secret.id
-        assert memory.forget(trace_id=secret.id, reason="the owner asked") == 1
+        assert memory.forget(trace_id=secret.id, reason="the owner asked").purged
         assert "Quorlimbast" not in memory.recall("which word opens the safe? Quorlimbast").render()
     with reopen() as memory:
         assert "Quorlimbast" not in memory.recall("Quorlimbast").render()

@@ -175,7 +175,7 @@ def test_forgetting_is_for_good(tmp_path: Path) -> None:
     with open_memory(tmp_path / "bank") as memory:
         secret = memory.write("The vault opens with zanzibarine-7741.").id or ""
         other = memory.write("The vault is in the cellar.").id
-        assert memory.forget(trace_id=secret) == 1
+        assert memory.forget(trace_id=secret).traces == (secret,)
         assert [trace.id for trace in memory.recall("what opens the vault?").traces] == [other]
         with pytest.raises(TraceNotFound):
             memory.get(secret)

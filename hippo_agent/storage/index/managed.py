@@ -124,13 +124,18 @@ class ManagedIndex:
         """Wait for a build in the background."""
         self._join()
 
-    def purge(self) -> None:
-        """Remove the snapshot and all that was set aside: a trace was forgotten. A new one is built when due."""
+    def purge(self) -> tuple[str, ...]:
+        """Remove the snapshot and all that was set aside: a trace was forgotten. A new one is built when due.
+
+        Returns what is left and why: another process may own the index.
+        """
         self._stop_build()
         with self._lock:
             if self._folder.exists() and self._own():
                 self._drop()
                 remove_all(self._folder)
+        held = sorted(path.name for kind in ("gen-*", "quarantine-*") for path in self._folder.glob(kind))
+        return tuple(f"the index {name}: another process has it open" for name in held)
 
     def audit(self) -> IndexAudit:
         """The index held against the record: what is missing, what is too much, what finds itself."""

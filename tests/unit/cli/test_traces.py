@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_show_has_everything_about_a_trace(hippo: Any, hippo_json: Any) -> None:
 def test_forget_is_for_good(hippo: Any, hippo_json: Any) -> None:
     first = hippo_json("write", "The goat ate the map.")["id"]
     second = hippo_json("write", "The safe opens with a spoon and a song.")["id"]
-    assert hippo_json("forget", first, "--reason", "asked") == {"forgotten": 1}
+    assert hippo_json("forget", first, "--reason", "asked")["traces"] == [first]
     missing = hippo("show", first)
     assert missing.exit_code == 1
     assert missing.stdout == ""
@@ -146,3 +147,20 @@ def test_stored_text_cannot_steer_the_terminal(hippo: Any) -> None:
     shown = hippo("recall", "goat").stdout
     assert "\x1b" not in shown
     assert "[bold red]the map[/]" in shown
+
+
+def test_forgetting_by_condition_is_listed_first_and_certified(hippo: Any, hippo_json: Any) -> None:
+    told = hippo_json("write", "The mill is for sale.", "--principal", "crawler")["id"]
+    kept = hippo_json("write", "The weir is broken.", "--principal", "mira")["id"]
+    listed = hippo("forget", "--principal", "crawler", "--dry-run").stdout
+    assert listed.startswith(f"would forget 1 trace\n  {told}\n")
+    assert hippo("show", told).exit_code == 0
+    assert hippo("forget", "--principal", "crawler", "--query", "mill", "--certificate", "gone.json").exit_code == 0
+    certificate = Path("gone.json").read_text(encoding="utf-8")
+    assert json.loads(certificate)["traces"] == [told]
+    assert "mill" not in certificate, "a certificate holds no text"
+    assert hippo("show", told).exit_code == 1
+    assert hippo("show", kept).exit_code == 0
+    assert hippo("forget", "--principal", "mira", "--certificate", "gone.json").exit_code == 1, "the file is there"
+    assert hippo("forget").exit_code == 2
+    assert hippo("show", kept).exit_code == 0
