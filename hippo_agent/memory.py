@@ -93,11 +93,13 @@ class Memory:
         self._mirror = Mirror(self._record)
         self._index = ManagedIndex(self._record, self._mirror, kind=self.config.index)
         self._vectors = BankVectors(embedder or SentenceTransformerEmbedder(), self._record)
+        self._facts, vectors = self._fact_store()
         self._here = PlaceContext(
             self._record,
             self._mirror,
             self._vectors,
             self.namespace,
+            facts=self._facts,
             config=self.config.recall,
             macros=self.config.macros,
             clock=lambda: clock().timestamp(),
@@ -119,7 +121,6 @@ class Memory:
         self._items = Items(
             self._record.database, embed=self._vectors.embed, embedder_id=lambda: self._vectors.id, clock=clock
         )
-        self._facts, vectors = self._fact_store()
         self._recaller = Recaller(
             self._record,
             self._mirror,
@@ -134,6 +135,7 @@ class Memory:
             self._record,
             embed=self._vectors.embed,
             recall=self._recalled,
+            places=self._here,
             namespace=self.namespace,
             read_only=self._record.read_only,
             check_open=self._open,
@@ -315,6 +317,8 @@ class Memory:
         min_trust: float = 0.0,
     ) -> PlaceRecall:
         """What was remembered at a place and around it: geometry leads, the question decides among equals.
+
+        Facts come with it as they were last read from the traces; `facts.at_place` reads first what is new.
 
         Args:
             place: an id or a name of `places`; the default is where the agent is. radius: steps around it.

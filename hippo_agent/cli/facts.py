@@ -31,6 +31,9 @@ def facts(
     namespace: NamespaceOption = None,
     embedder: EmbedderOption = None,
     about: Annotated[str | None, typer.Option(help="Only facts about this thing.")] = None,
+    place: Annotated[
+        str | None, typer.Option(help="Only what was said at this place, by id or name; 'here': where the agent is.")
+    ] = None,
     at: Annotated[
         datetime | None, typer.Option(parser=moment, metavar="TIME", help="What held at this time; default: now.")
     ] = None,
@@ -51,6 +54,9 @@ def facts(
         if question:
             hits = store.facts.search(question, k=limit, at=at, past=past, min_trust=min_trust)
             found = [hit.fact for hit in hits]
+        elif place is not None:
+            known = store.facts.at_place(None if place == "here" else place, radius=0, min_trust=min_trust)
+            found = known if past or waiting else store.facts.holding(known, at=at)
         elif about is not None:
             known = store.facts.touching(about, min_trust=min_trust)
             found = known if past or waiting else store.facts.about(about, at=at, min_trust=min_trust)
@@ -62,11 +68,12 @@ def facts(
         left_out = max(0, len(found) - limit)
         found = found[:limit]
         reasons = [store.facts.explain(fact) for fact in found] if why else []
+        places = [store.facts.places_of(fact) for fact in found] if json_ else []
         missing = store.facts.missing
     if missing:
         typer.echo(f"not brought up to date: {missing}", err=True)
     if json_:
-        rows = [{"text": fact.text, **plain(fact)} for fact in found]
+        rows = [{"text": fact.text, **plain(fact), "places": at_row} for fact, at_row in zip(found, places, strict=True)]
         emit([{**row, "why": lines} for row, lines in zip(rows, reasons, strict=True)] if why else rows)
         return
     if not found:

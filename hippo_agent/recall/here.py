@@ -19,6 +19,8 @@ from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.rendering import quoted
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.sources import FirstPass, Proposal
+from hippo_agent.relational.facts import Fact
+from hippo_agent.relational.reading import FactReader
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.places import PlaceMark, place_of, seqs_of
 from hippo_agent.storage.record import SqliteRecord
@@ -43,12 +45,14 @@ class PlaceRecall(Recall):
 
     place: str  # id
     label: str
+    facts: tuple[Fact, ...] = ()  # that hold now and were said around there, nearest first
     failures: tuple[Failure, ...] = ()  # what did not work here, nearest first
     macros: tuple[str, ...] = ()  # ids of habits that begin here
 
     def render(self) -> str:
-        """The traces as a block of quoted data for a prompt, then what failed here before."""
-        lines = [
+        """The traces as a block of quoted data for a prompt, then what is known and what failed here before."""
+        lines = [f"known here: {quoted(fact.text)}" for fact in self.facts[:5]]
+        lines += [
             f"failed here before: {quoted(failure.action)}" + (f" ({quoted(failure.reason)})" if failure.reason else "")
             for failure in self.failures[:5]
         ]
@@ -65,6 +69,7 @@ class PlaceContext:
         vectors: BankVectors,
         namespace: Namespace,
         *,
+        facts: FactReader,
         config: RecallConfig,
         macros: MacroConfig | None = None,
         clock: Callable[[], float],
@@ -73,6 +78,7 @@ class PlaceContext:
         self._mirror = mirror
         self._vectors = vectors
         self._namespace = namespace
+        self._facts = facts
         self._config = config
         self._macros = macros
         self._clock = clock
@@ -121,15 +127,12 @@ class PlaceContext:
         if not self._there or event.namespace[: len(self._namespace)] != self._namespace:
             return None
         with self._record.database.read() as connection:
-            now = place_of(connection, self._namespace)
-        if event.place is not None:
-            world, _, seq = now or (self.places.world_id, "", 0)
-            place = event.place
-        elif now is not None:
-            world, place, seq = now
-        else:
-            return None
-        return PlaceMark(world=world, place=place, seq=seq, time=self._clock(), signal=self._signal(place))
+            now = place_of(connection, self._namespace, time=self._clock())
+        if event.place is None or (now is not None and now.place == event.place):
+            return now
+        if now is None:
+            return PlaceMark(world=self.places.world_id, place=event.place, seq=0, time=self._clock())
+        return replace(now, place=event.place, signal=0.0)
 
     def propose(self, first: FirstPass) -> Mapping[int, Proposal]:
         """Points for what was remembered where the agent is, and one step around; nothing without a place."""
@@ -166,7 +169,7 @@ class PlaceContext:
         here = self.places.recall_here(
             where, radius=radius, query=query, since=since, k=k * _SPARE, texts=self._texts, match=self._match
         )
-        traces = self._record.get([hit.item for hit in here.hits if hit.kind == "episode"])
+        traces = self._record.get([hit.item for hit in here.hits])
         hits = [
             Hit(trace=traces[hit.item], score=hit.score, reasons=hit.reasons)
             for hit in here.hits
@@ -178,9 +181,34 @@ class PlaceContext:
             considered=len(here.hits),
             place=here.place,
             label=self.places.place(here.place).label,
+            facts=tuple(
+                self._facts.holding(self.facts_at(here.place, radius=radius, since=since, min_trust=min_trust))[:k]
+            ),
             failures=here.failures,
             macros=here.macros,
         )
+
+    def facts_at(
+        self, place: str | None = None, *, radius: int = 1, since: float | None = None, min_trust: float = 0.0
+    ) -> list[Fact]:
+        """Facts, waiting and past ones included, that traces remembered around a place say, nearest first.
+
+        As they were last read from the traces; of the 200 nearest and newest traces.
+        """
+        self.places.refresh()
+        where = None if place is None else self.resolve(place)
+        near = self.places.remembered(where, radius=radius, limit=_MOST, since=since)
+        traces = [trace for trace in self._record.get(list(near)).values() if self._visible(trace, min_trust)]
+        found = self._facts.said_in((trace.seq for trace in traces), min_trust=min_trust)
+        here = {trace.id for trace in traces}
+        return sorted(found, key=lambda fact: min(near[one][0] for one in fact.traces if one in here))
+
+    def places_of(self, traces: Sequence[str]) -> list[str]:
+        """Ids of the places where any of these traces is remembered."""
+        if not self._there:
+            return []
+        self.places.refresh()
+        return list(dict.fromkeys(place for trace in traces for place in self.places.places_of(trace)))
 
     def forget(self, traces: Sequence[Trace]) -> int:
         """Take traces out of every map that remembers them, and blank what shows them there; how many texts went."""
@@ -237,13 +265,6 @@ class PlaceContext:
         for namespace in store.worlds():
             mine = namespace == self._namespace
             yield self.places if mine else Places(store, world=namespace, clock=self._clock)
-
-    def _signal(self, place: str) -> float:
-        """How new or unexpected it was to arrive at a place, while one is still there."""
-        arrival = None if self._places is None else self._places.arrival
-        if arrival is None or arrival.place != place:
-            return 0.0
-        return max(arrival.surprise, arrival.novelty if arrival.new else 0.0)
 
     def _visible(self, trace: Trace, min_trust: float) -> bool:
         inside = trace.namespace[: len(self._namespace)] == self._namespace

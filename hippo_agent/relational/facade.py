@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,14 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 RecallTraces = Callable[[str, Namespace, float, int], Sequence[Trace]]
+
+class FactPlaces(Protocol):
+    """Where facts were said."""
+
+    def facts_at(self, place: str | None = None, *, radius: int = 1, min_trust: float = 0.0) -> list[Fact]: ...
+
+    def places_of(self, traces: Sequence[str]) -> list[str]: ...
+
 
 _TRACES = 30  # recalled traces whose facts a search looks at
 _QUIET = 32  # changes that are taken in without a progress bar
@@ -66,6 +75,7 @@ class Facts:
         *,
         embed: Callable[[Sequence[str]], Floats | None],
         recall: RecallTraces,
+        places: FactPlaces,
         namespace: Namespace,
         read_only: bool,
         check_open: Callable[[], None],
@@ -76,6 +86,7 @@ class Facts:
         self._record = record
         self._embed = embed
         self._recall = recall
+        self._places = places
         self._namespace = namespace
         self._read_only = read_only
         self._check_open = check_open
@@ -202,6 +213,19 @@ class Facts:
     ) -> list[Fact]:
         """Every fact with this name as subject or object, those that hold no more and those that wait included."""
         return self._store.touching(name, namespace=self._fresh(namespace), min_trust=min_trust)
+
+    def at_place(self, place: str | None = None, *, radius: int = 1, min_trust: float = 0.0) -> list[Fact]:
+        """Every fact said by what is remembered at a place (here by default) and around it, nearest first.
+
+        A fact is where the traces are that say it, and is forgotten with them. Raises InvalidInput as `recall_here`.
+        """
+        self._fresh()
+        return self._places.facts_at(place, radius=radius, min_trust=min_trust)
+
+    def places_of(self, fact: int | Fact) -> list[str]:
+        """Ids of the places where the traces that say a fact are remembered. Raises InvalidInput for an unknown id."""
+        self._fresh()
+        return self._places.places_of((fact if isinstance(fact, Fact) else self._store.get(fact)).traces)
 
     def holding(self, facts: Iterable[Fact], *, at: datetime | None = None) -> list[Fact]:
         """Those of the facts that are accepted and hold at a time (now)."""

@@ -25,3 +25,8 @@ class Arrival:
     novelty: float  # in [0, 1]: 1 for a new place, falls with visits
     step: int  # seq in the journal
     terms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def signal(self) -> float:
+        """In [0, 1]: how new or unexpected it was to be there, for the write gate."""
+        return max(self.surprise, self.novelty if self.new else 0.0)

@@ -48,13 +48,15 @@ def recall_here(
     )
 
 
-def remembered(world: World, here: str, *, radius: int, limit: int) -> dict[str, tuple[float, str]]:
+def remembered(world: World, here: str, *, radius: int, limit: int, since: float | None = None) -> dict[str, tuple[float, str]]:
     """See `Places.remembered`."""
     places = world.atlas.map
     near = world.planner.distances(here, limit=radius, either_way=True)
     stored = [*near, *(alias for alias in places.aliases if places.find(alias) in near)]
-    links = [link for link in world.store.links_at(world.id, stored) if link.kind == "episode"]
-    links.sort(key=lambda link: (near[places.find(link.place)], -link.seq, -link.time))
+    links = sorted(
+        world.store.links_at(world.id, stored, since=since),
+        key=lambda link: (near[places.find(link.place)], -link.seq, -link.time),
+    )
     found: dict[str, tuple[float, str]] = {}
     for link in links[:limit]:
         place = places.find(link.place)

@@ -144,7 +144,7 @@ def _relink(world: World, changes: Changes, moved: Mapping[str, str]) -> None:
         place = moved.get(find(link.place))
         if place is not None and place != link.place:
             world.store.unlink_at(world.connection, world.id, link.item, link.place)
-            changes.links.append(PlaceLink(item=link.item, kind=link.kind, place=place, seq=link.seq, time=link.time))
+            changes.links.append(PlaceLink(item=link.item, place=place, seq=link.seq, time=link.time))
 
 
 def _moved(macro: Macro, moved: Mapping[str, str]) -> Macro:

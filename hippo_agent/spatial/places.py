@@ -33,7 +33,7 @@ from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.plan import Plan, Planner
 from hippo_agent.spatial.sighting import normalise
-from hippo_agent.spatial.store import LinkKind, PlaceLink, SpatialStore
+from hippo_agent.spatial.store import PlaceLink, SpatialStore
 from hippo_agent.spatial.walking import Walker
 from hippo_agent.spatial.weights import PlanConfig
 from hippo_agent.spatial.world import World
@@ -60,7 +60,6 @@ class Places:
         self._world = World(store, self._name, plans=plans, clock=clock)
         self._macro_config = macros or MacroConfig()
         self._walker = Walker(self._world, self._macro_config)
-        self.arrival: Arrival | None = None  # the last one of this handle; None at the start of an episode
 
     # Observing
 
@@ -98,6 +97,7 @@ class Places:
         key = clean_label(key, what="key")
         items = [clean_label(item, what="trace id") or "" for item in traces]
         with self._world.changing() as changes:
+            opening = self._atlas.trail.current is None
             arrival = self._atlas.observe(
                 text,
                 action=action,
@@ -115,19 +115,19 @@ class Places:
             self._atlas.corrected.clear()
             self._settle_tentative(arrival)
             here = self._world.here(None)
-            changes.links += [self._link(item, "episode", here, arrival.step) for item in items]
+            changes.links += [self._link(item, here, arrival.step) for item in items]
             if self._atlas.next_seq in _SECOND_LOOKS:
                 night.read_again(self._world, changes)
             place = self._atlas.map.place(self._world.here(None))
-            self.arrival = replace(arrival, place=place.id, label=place.label)
-        return self.arrival
+            if arrival.moved or opening:
+                self._world.signal = arrival.signal
+            return replace(arrival, place=place.id, label=place.label)
 
     def restart(self) -> None:
         """A new episode begins elsewhere or at the start: the next observation is no result of an action."""
         with self._world.changing():
             self._atlas.restart()
             self._walker.drop()
-            self.arrival = None
 
     def finish(self, success: bool) -> None:
         """The caller's verdict on the episode so far; only successful ones teach macros."""
@@ -138,14 +138,13 @@ class Places:
             last.verdict = bool(success)
             changes.steps.append(last)
             self._atlas.restart()
-            self.arrival = None
 
-    def link(self, item: str, *, kind: LinkKind = "episode", place: str | None = None) -> None:
-        """Remember something (a trace or fact id) at a place, here by default."""
+    def link(self, item: str, *, place: str | None = None) -> None:
+        """Remember a trace (its id) at a place, here by default. Facts are where the traces are that say them."""
         item = clean_label(item, what="item") or ""
         with self._world.changing() as changes:
             where = self._world.here(place)
-            changes.links.append(self._link(item, kind, where, self._atlas.next_seq - 1))
+            changes.links.append(self._link(item, where, self._atlas.next_seq - 1))
 
     # Where
 
@@ -312,13 +311,13 @@ class Places:
             return list(dict.fromkeys(place for place in found if place in self._atlas.map))
 
     def remembered(
-        self, place: str | None = None, *, radius: int = 1, limit: int = 200
+        self, place: str | None = None, *, radius: int = 1, limit: int = 200, since: float | None = None
     ) -> dict[str, tuple[float, str]]:
         """Episodes remembered here and nearby: id -> (steps away, label of the place), nearest and newest first."""
         with self._world.lock:
             if place is None and self._atlas.trail.current is None:
                 return {}
-            return nearby.remembered(self._world, self._world.here(place), radius=radius, limit=limit)
+            return nearby.remembered(self._world, self._world.here(place), radius=radius, limit=limit, since=since)
 
     # Repairing
 
@@ -468,8 +467,8 @@ class Places:
         now = self._world.now()
         return places.add(Place(id=f"t{seq}", name=wanted, title=name, first_seen=now, last_seen=now)).id
 
-    def _link(self, item: str, kind: LinkKind, place: str, seq: int) -> PlaceLink:
-        return PlaceLink(item=item, kind=kind, place=place, seq=max(0, seq), time=self._world.now())
+    def _link(self, item: str, place: str, seq: int) -> PlaceLink:
+        return PlaceLink(item=item, place=place, seq=max(0, seq), time=self._world.now())
 
     def _settle_tentative(self, arrival: Arrival) -> None:
         """The place left behind may have proved to be another one."""

@@ -26,7 +26,6 @@ class PlaceHit:
     """One remembered thing, where it is, and why it ranks here."""
 
     item: str
-    kind: str
     place: str
     distance: float  # steps from where one asked
     score: float
@@ -92,7 +91,6 @@ def rank(
         hits.append(
             PlaceHit(
                 item=item,
-                kind=link.kind,
                 place=where(link.place),
                 distance=distance,
                 score=math.prod(reasons.values()),

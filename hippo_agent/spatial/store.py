@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from hippo_agent.errors import CorruptMemory, StorageError
 from hippo_agent.spatial.journal import Merge, Step
@@ -19,9 +19,7 @@ from hippo_agent.spatial.place import Edge, Place
 from hippo_agent.storage.places import step_hash, world_name
 from hippo_agent.types import Namespace
 
-__all__ = ["Changes", "Connections", "LinkKind", "PlaceLink", "SpatialStore", "Stored"]
-
-LinkKind = Literal["episode", "fact"]
+__all__ = ["Changes", "Connections", "PlaceLink", "SpatialStore", "Stored"]
 
 
 class Connections(Protocol):
@@ -36,8 +34,7 @@ class Connections(Protocol):
 class PlaceLink:
     """Something remembered at a place."""
 
-    item: str  # trace or fact id
-    kind: LinkKind
+    item: str  # trace id
     place: str  # as stored: read it through the aliases
     seq: int
     time: float
@@ -191,8 +188,8 @@ class SpatialStore:
             "DELETE FROM place_merge WHERE world = ? AND number = ?", [(world, number) for number in changes.unmerged]
         )
         connection.executemany(
-            "INSERT OR REPLACE INTO place_link (world, item, kind, place, seq, time) VALUES (?, ?, ?, ?, ?, ?)",
-            [(world, link.item, link.kind, link.place, link.seq, link.time) for link in changes.links],
+            "INSERT OR REPLACE INTO place_link (world, item, kind, place, seq, time) VALUES (?, ?, 'episode', ?, ?, ?)",
+            [(world, link.item, link.place, link.seq, link.time) for link in changes.links],
         )
         for macro, row in changes.macros.items():
             if row is None:
@@ -243,9 +240,9 @@ class SpatialStore:
         """Everything that is remembered at a place of a world."""
         with self.connections.read() as connection:
             rows = connection.execute(
-                "SELECT item, kind, place, seq, time FROM place_link WHERE world = ? ORDER BY seq, item", (world,)
+                "SELECT item, place, seq, time FROM place_link WHERE world = ? ORDER BY seq, item", (world,)
             ).fetchall()
-        return [PlaceLink(item=item, kind=kind, place=place, seq=seq, time=at) for item, kind, place, seq, at in rows]
+        return [PlaceLink(item=item, place=place, seq=seq, time=at) for item, place, seq, at in rows]
 
     def links_at(self, world: int, places: Sequence[str], *, since: float | None = None) -> list[PlaceLink]:
         """What is remembered at some places (stored ids), oldest first."""
@@ -255,14 +252,11 @@ class SpatialStore:
                 part = places[begin : begin + 500]
                 marks = ", ".join("?" * len(part))
                 rows = connection.execute(
-                    f"SELECT item, kind, place, seq, time FROM place_link WHERE world = ? AND place IN ({marks})"
+                    f"SELECT item, place, seq, time FROM place_link WHERE world = ? AND place IN ({marks})"
                     " AND time >= ? ORDER BY seq",
                     (world, *part, float("-inf") if since is None else since),
                 )
-                found += [
-                    PlaceLink(item=item, kind=kind, place=place, seq=seq, time=time)
-                    for item, kind, place, seq, time in rows
-                ]
+                found += [PlaceLink(item=item, place=place, seq=seq, time=time) for item, place, seq, time in rows]
         return found
 
     def places_of(self, world: int, item: str) -> list[str]:

@@ -144,7 +144,6 @@ class _Macro(_Row):
 class _Link(_Row):
     type: Literal["link"]
     item: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    kind: Literal["episode", "fact"]
     place: Id
     seq: Count
     time: float
@@ -193,7 +192,6 @@ def world_lines(store: SpatialStore) -> Iterator[dict[str, Any]]:
             yield {
                 "type": "link",
                 "item": link.item,
-                "kind": link.kind,
                 "place": link.place,
                 "seq": link.seq,
                 "time": link.time,
@@ -243,7 +241,7 @@ class WorldImport:
                 fields.pop("id"), {"parameters": [], "starts": [], "after": [], **_DEFAULTS, **fields}
             )
             changes.macros[macro.id] = macro.to_json()
-        elif row.kind == "fact" or seqs_of(connection, [row.item]):
+        elif seqs_of(connection, [row.item]):
             changes.links.append(PlaceLink(**fields))
         self._store.save(connection, self._world, changes, self._state)
         return None

@@ -33,6 +33,7 @@ class World:
         self.atlas = Atlas()
         self.planner = Planner(self.atlas.map)
         self.macros: dict[str, Macro] = {}
+        self.signal = 0.0  # how new or unexpected it was to come where one is; see `Arrival.signal`
         self._plans = plans or PlanConfig()
         self._clock = clock
         self._latest = 0.0
@@ -106,6 +107,7 @@ class World:
         atlas.resume(stored.tail if atlas.trail.current is not None else [])
         self._latest = max(self._latest, state.get("now", 0.0))
         self.macros = {macro: Macro.from_json(macro, row) for macro, row in stored.macros.items()}
+        self.signal = state.get("signal", 0.0)
         self._revision = stored.revision
         self._take(atlas)
         self._anew = False
@@ -176,5 +178,6 @@ class World:
             "current": self.atlas.trail.current,
             "start": self.atlas.trail.start,
             "began": self.atlas.trail.began,
+            "signal": self.signal,
             "now": self._latest,
         }

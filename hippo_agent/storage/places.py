@@ -134,14 +134,16 @@ def world_name(namespace: Namespace) -> str:
     return json.dumps(list(namespace), ensure_ascii=False)
 
 
-def place_of(connection: sqlite3.Connection, namespace: Namespace) -> tuple[int, str, int] | None:
-    """(world, place, seq of the last step) of where one is in a world; None where that is not known."""
+def place_of(connection: sqlite3.Connection, namespace: Namespace, *, time: float = 0.0) -> PlaceMark | None:
+    """The mark of where one is in a world, as of its last step; None where that is not known."""
     row = connection.execute(
-        "SELECT id, json_extract(state, '$.current'), json_extract(state, '$.next_seq') FROM place_world "
-        "WHERE namespace = ?",
+        "SELECT id, json_extract(state, '$.current'), json_extract(state, '$.next_seq'), "
+        "coalesce(json_extract(state, '$.signal'), 0) FROM place_world WHERE namespace = ?",
         (world_name(namespace),),
     ).fetchone()
-    return None if row is None or row[1] is None else (int(row[0]), str(row[1]), max(0, int(row[2]) - 1))
+    if row is None or row[1] is None:
+        return None
+    return PlaceMark(world=row[0], place=row[1], seq=max(0, row[2] - 1), time=time, signal=float(row[3]))
 
 
 def seqs_of(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> dict[str, int]:

@@ -183,7 +183,7 @@ def test_recall_here_ranks_near_before_far_and_fitting_before_other(file: PlaceF
     places.link("e1", place="p1")
     places.link("e2", place="p0")
     places.link("e3", place="p3")
-    places.link("f1", kind="fact", place="p3")
+    places.link("f1", place="p3")
 
     def look(items: object) -> dict[str, str]:
         return {item: texts[item] for item in items}  # type: ignore[attr-defined]
@@ -192,7 +192,6 @@ def test_recall_here_ranks_near_before_far_and_fitting_before_other(file: PlaceF
     assert [hit.item for hit in places.recall_here("p3", radius=0).hits] == ["e3", "f1"]
     far = places.recall_here("p3", radius=2, query="cold stove", texts=look, k=10).hits
     assert {hit.item: hit.distance for hit in far} == {"e3": 0.0, "f1": 0.0, "e2": 1.0, "e1": 2.0}
-    assert places.recall_here("p3", radius=0).hits[1].kind == "fact"
     with pytest.raises(InvalidInput):
         places.recall_here("p3", k=0)
 
@@ -225,7 +224,7 @@ def test_recall_at_five_with_ten_thousand_episodes(file: PlaceFile, clock: Clock
             for _ in range(20):
                 item = f"e{len(texts)}"
                 texts[item] = " ".join(rng.choices(vocabulary, k=8))
-                changes.links.append(PlaceLink(item=item, kind="episode", place=f"g{number}", seq=1, time=1.0))
+                changes.links.append(PlaceLink(item=item, place=f"g{number}", seq=1, time=1.0))
 
     def look(items: object) -> dict[str, str]:
         return {item: texts[item] for item in items}  # type: ignore[attr-defined]
