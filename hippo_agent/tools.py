@@ -10,6 +10,7 @@ that says so, not an exception: a model has to read it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hippo_agent.context import Store, facts_near, recall_beside
 from hippo_agent.memory import Memory
 from hippo_agent.recall.rendering import CLOSE, OPEN, line
-from hippo_agent.spatial.tools import SpatialTool, spatial_tools
+from hippo_agent.spatial.tools import RecallHere, SpatialTool, spatial_tools
 from hippo_agent.types import Cue, Namespace
 
 __all__ = ["memory_tools"]
@@ -86,6 +87,9 @@ def memory_tools(
         found = facts_near(memory, Cue(text=a.query, namespace=where, exact_namespace=exact, k=a.k))
         return "\n".join(found) or "No fact is known about it."
 
+    def recall_here(a: RecallHere) -> str:
+        return memory.recall_here(a.query, place=a.place, radius=a.radius).render() or "Nothing is remembered here."
+
     rows: list[tuple[Callable[[Any], str], type[BaseModel], str]] = []
     if "episodic" in stores:
         rows += [
@@ -97,5 +101,6 @@ def memory_tools(
         rows.append((facts, _Facts, "What is known to hold now about someone or something."))
     tools = {run.__name__: SpatialTool(run.__name__, description, model, run) for run, model, description in rows}
     if "places" in stores:
-        tools |= spatial_tools(memory.places, texts=lambda ids: {one: memory.get(one).text for one in ids})
+        tools |= spatial_tools(memory.places)
+        tools["recall_here"] = replace(tools["recall_here"], run=recall_here)
     return tools

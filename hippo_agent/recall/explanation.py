@@ -27,6 +27,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "order": "it has the cue's words in the same order",
         "place": "it happened where the agent is, or nearby",
         "slots": "it fits the who, what, where and when that were given",
+        "near": "it was remembered here or nearby",
+        "match": "its words and meaning fit the question",
         "claims": "a fact that it states is close in meaning",
         "links": "a strong match leads to it by name, or the question names what it is about",
     }

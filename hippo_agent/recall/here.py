@@ -30,7 +30,7 @@ from hippo_agent.types import Cue, Event, Hit, Namespace, Trace
 if TYPE_CHECKING:
     from hippo_agent.spatial.macros import MacroConfig
     from hippo_agent.spatial.places import Places
-    from hippo_agent.spatial.recall import Failure
+    from hippo_agent.spatial.recall import Failure, PlaceHit
 
 __all__ = ["PlaceContext", "PlaceRecall"]
 
@@ -50,12 +50,14 @@ class PlaceRecall(Recall):
     macros: tuple[str, ...] = ()  # ids of habits that begin here
 
     def render(self) -> str:
-        """The traces as a block of quoted data for a prompt, then what is known and what failed here before."""
+        """The traces as a block of quoted data for a prompt, then what is known, what failed and which habits begin here."""
         lines = [f"known here: {quoted(fact.text)}" for fact in self.facts[:5]]
         lines += [
             f"failed here before: {quoted(failure.action)}" + (f" ({quoted(failure.reason)})" if failure.reason else "")
             for failure in self.failures[:5]
         ]
+        if self.macros:
+            lines.append(f"habits that begin here: {', '.join(self.macros[:5])}")
         return "\n".join(part for part in (Recall.render(self), *lines) if part)
 
 
@@ -171,7 +173,7 @@ class PlaceContext:
         )
         traces = self._record.get([hit.item for hit in here.hits])
         hits = [
-            Hit(trace=traces[hit.item], score=hit.score, reasons=hit.reasons)
+            Hit(trace=traces[hit.item], score=hit.score, reasons=hit.reasons, because={"near": self._told(hit)})
             for hit in here.hits
             if hit.item in traces and self._visible(traces[hit.item], min_trust)
         ]
@@ -265,6 +267,9 @@ class PlaceContext:
         for namespace in store.worlds():
             mine = namespace == self._namespace
             yield self.places if mine else Places(store, world=namespace, clock=self._clock)
+
+    def _told(self, hit: PlaceHit) -> str:
+        return f"at {quoted(self.places.place(hit.place).label)}, {hit.distance:.0f} steps away"
 
     def _visible(self, trace: Trace, min_trust: float) -> bool:
         inside = trace.namespace[: len(self._namespace)] == self._namespace

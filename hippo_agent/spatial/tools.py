@@ -20,7 +20,7 @@ from hippo_agent.spatial.places import Places
 from hippo_agent.spatial.plan import Plan
 from hippo_agent.spatial.sketch import quoted, sketch, tokens
 
-__all__ = ["MAX_TOKENS", "SpatialTool", "spatial_tools"]
+__all__ = ["MAX_TOKENS", "RecallHere", "SpatialTool", "spatial_tools"]
 
 MAX_TOKENS = 400
 
@@ -63,7 +63,9 @@ class _Block(_Arguments):
     seconds: float | None = Field(None, gt=0, description="for how long; for good by default")
 
 
-class _RecallHere(_Arguments):
+class RecallHere(_Arguments):
+    """Arguments of recall_here."""
+
     place: str | None = Field(None, description="place id; here by default")
     query: str | None = Field(None, description="what you want to know")
     radius: int = Field(1, ge=0, le=6, description="steps around the place")
@@ -90,7 +92,7 @@ class SpatialTool:
     name: str
     description: str
     arguments: type[BaseModel]
-    _run: Callable[[Any], str]
+    run: Callable[[Any], str]  # validated arguments to the answer
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class SpatialTool:
     def call(self, arguments: Mapping[str, Any]) -> str:
         """The answer, at most 400 tokens. Errors of the caller come back as text."""
         try:
-            text = self._run(self.arguments.model_validate(dict(arguments)))
+            text = self.run(self.arguments.model_validate(dict(arguments)))
         except ValidationError as error:
             first = error.errors()[0]
             text = f"Error: {'.'.join(map(str, first['loc'])) or 'arguments'}: {first['msg']}"
@@ -163,7 +165,7 @@ def spatial_tools(
         lines = [f"{label(p)}, {d:.0f} steps: {', '.join(map(quoted, untried[:6]))}" for p, d, untried in found]
         return "\n".join(lines) or "Everything near was tried."
 
-    def recall_here(a: _RecallHere) -> str:
+    def recall_here(a: RecallHere) -> str:
         loader = (lambda ids: texts(list(ids))) if texts is not None else None
         here = places.recall_here(a.place, query=a.query, radius=a.radius, texts=loader)
         shown = texts([hit.item for hit in here.hits]) if texts is not None else {}
@@ -198,7 +200,7 @@ def spatial_tools(
         (report_step, _Report, "After observing the result of a step: go on, replan or stop."),
         (block_edge, _Block, "Remember that an action does not work at a place, for some time or for good."),
         (frontier, _Nothing, "Nearest places where something was never tried."),
-        (recall_here, _RecallHere, "What happened here and nearby, and what failed here before."),
+        (recall_here, RecallHere, "What happened here and nearby, and what failed here before."),
         (suggest_macros, _Suggest, "Habits that worked before and fit here and now."),
         (run_macro, _Run, "Begin a habit; then ask next_step for each action."),
         (name_place, _Name, "Give a place a name."),

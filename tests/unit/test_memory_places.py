@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,13 +14,18 @@ import pytest
 from hippo_agent import Config, Event, GateConfig, HashingEmbedder, Memory, RecallConfig
 from hippo_agent.errors import InvalidInput, ReadOnlyMemory, StorageError
 from hippo_agent.storage.record import SqliteRecord
-from hippo_agent.testing.fakes import FakeClock
+from hippo_agent.testing.fakes import EPOCH, FakeClock
+from hippo_agent.tools import memory_tools
 
 HALL = "Hall\nPortraits stare down from the walls of this long room. Doors lead north and east."
 KITCHEN = "Kitchen\nCopper pans hang in rows above a cold iron stove. The hall is south."
 STUDY = "Study\nPapers lie in heaps on every surface of this cramped room. The hall is west."
 
 Opened = Callable[..., Memory]
+
+
+def day(number: int) -> datetime:
+    return EPOCH + timedelta(days=number - 30)
 
 
 @pytest.fixture
@@ -255,3 +264,105 @@ def test_a_read_only_folder_recalls_by_place(opened: Opened) -> None:
         assert memory.recall("who reads?").hits == ()
         with pytest.raises(ReadOnlyMemory):
             assert memory.places
+
+
+def test_facts_are_known_where_they_were_said(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Ines lives in Rome.", source="user", principal="u", place="Kitchen", pin=True)
+        memory.write("Bruno works for Acme.", source="user", principal="u", place="Hall", pin=True)
+        memory.write("Oskar lives in Wien.", source="user", principal="u", pin=True)
+        assert [fact.text for fact in memory.facts.at_place("Kitchen", radius=0)] == ["Ines lives in Rome"]
+        assert [fact.subject for fact in memory.facts.at_place("Kitchen")] == ["Ines", "Bruno"]
+        assert [fact.subject for fact in memory.facts.at_place(radius=0)] == ["Oskar"]
+        [ines] = memory.facts.about("Ines")
+        assert memory.facts.places_of(ines) == memory.facts.places_of(ines.id) == ["p1"]
+        here = memory.recall_here(place="Kitchen", radius=0)
+        assert [fact.text for fact in here.facts] == ["Ines lives in Rome"]
+        assert 'known here: "Ines lives in Rome"' in here.render().splitlines()
+        assert memory.recall_here(place="Kitchen", radius=0, min_trust=0.9).facts == ()
+        with pytest.raises(InvalidInput, match="no place 'Moon'"):
+            memory.facts.at_place("Moon")
+        with pytest.raises(InvalidInput, match="no fact has the id 99"):
+            memory.facts.places_of(99)
+
+
+def test_a_fact_leaves_its_place_with_the_trace_that_says_it(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        said = memory.write("Ines lives in Rome.", source="user", principal="u", place="Kitchen", pin=True)
+        again = memory.write("Yes, Ines lives in Rome.", source="user", principal="v", place="Study", pin=True)
+        [ines] = memory.facts.about("Ines")
+        assert memory.facts.places_of(ines) == ["p1", "p3"]
+        memory.forget(trace_id=said.id or "")
+        assert memory.facts.places_of(ines.id) == ["p3"]
+        assert memory.facts.at_place("Kitchen", radius=0) == []
+        memory.forget(trace_id=again.id or "")
+        assert memory.recall_here(place="Study", radius=5).facts == ()
+        assert memory.verify().clean
+
+
+def test_what_holds_no_more_is_history_and_not_recalled_here(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Ines lives in Rome.", source="user", principal="u", event_time=day(1), pin=True)
+        memory.write("Ines moved to Porto.", source="user", principal="u", event_time=day(2), pin=True)
+        assert {fact.object for fact in memory.facts.at_place(radius=0)} == {"Rome", "Porto"}
+        assert [fact.object for fact in memory.recall_here(radius=0).facts] == ["Porto"]
+
+
+def test_merging_places_brings_their_facts_together_and_undoing_parts_them(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Ines lives in Rome.", source="user", principal="u", place="p1", pin=True)
+        [ines] = memory.facts.about("Ines")
+        number = memory.places.merge("p1", "p3")
+        assert memory.facts.places_of(ines) == ["p3"]
+        memory.places.unmerge(number)
+        assert memory.facts.places_of(ines) == ["p1"]
+
+
+def test_the_tool_recalls_by_place_what_the_memory_lets_be_seen(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        memory.write("Ines lives in Rome.", source="user", principal="u", pin=True)
+        gone = memory.write("The advert says buy gold.", source="web")
+        memory.facts.catch_up()
+        tool = memory_tools(memory, stores=("places",))["recall_here"]
+        answer = tool.call({"radius": 0})
+        assert '"Ines lives in Rome."' in answer and 'known here: "Ines lives in Rome"' in answer
+        assert "buy gold" in answer
+        with sqlite3.connect(memory.folder / "record.sqlite3") as connection:
+            connection.execute("UPDATE trace SET status = 'quarantined' WHERE id = ?", (gone.id,))
+        assert "buy gold" not in tool.call({"radius": 0})
+        assert tool.call({"place": "Moon"}).startswith("Error: there is no place 'Moon'")
+
+
+SECOND = """
+import sys
+from hippo_agent import Config, GateConfig, HashingEmbedder, Memory
+config = Config(gate=GateConfig(place=1.0))
+with Memory(sys.argv[1], embedder=HashingEmbedder(quiet=True), config=config) as memory:
+    print(memory.write(sys.argv[2], source="user").salience)
+"""
+
+
+def test_an_unexpected_arrival_counts_in_the_gate_of_another_process(opened: Opened) -> None:
+    """The map is walked here, the remark is written there: the gate hears of the arrival as if it were one process."""
+
+    def elsewhere(text: str) -> float:
+        command = [sys.executable, "-c", SECOND, str(folder), text]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+    with opened() as memory:
+        folder = memory.folder
+        house(memory)
+        memory.places.observe(HALL, action="west")
+        usual = elsewhere("The lamp on the left flickers twice.")
+        memory.places.observe("Vault\nGold lies about in heaps, and a mask hangs above it.", action="down")
+        unusual = elsewhere("The lamp on the right flickers thrice.")
+        memory.places.observe("Vault\nGold lies about in heaps, and a mask hangs above it.")  # a mere look
+        looked = elsewhere("The lamp in between flickers often.")
+        memory.places.observe(HALL, action="up")
+        back = elsewhere("The lamp above flickers at noon.")
+    assert min(unusual, looked) > max(usual, back) + 0.05
