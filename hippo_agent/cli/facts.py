@@ -73,7 +73,9 @@ def facts(
     if missing:
         typer.echo(f"not brought up to date: {missing}", err=True)
     if json_:
-        rows = [{"text": fact.text, **plain(fact), "places": at_row} for fact, at_row in zip(found, places, strict=True)]
+        rows = [
+            {"text": fact.text, **plain(fact), "places": at_row} for fact, at_row in zip(found, places, strict=True)
+        ]
         emit([{**row, "why": lines} for row, lines in zip(rows, reasons, strict=True)] if why else rows)
         return
     if not found:

@@ -1,6 +1,6 @@
 """Are the recogniser's weights fitted to the games they were watched on? Fit them on half of the games, ask the other.
 
-    python -m hippo_agent.evaluation.mango_fit GAMES [ROUNDS]
+    python -m hippo_agent.evaluation.mango_fit GAMES [ROUNDS [SEED]]
 
 The fit knows the sign of each weight and nothing else: it starts from +-2 (factors from 1), and tries each weight at
 other sizes in turn, keeping what gives more solved routes and a better merge F1 on its half. Both ways round, beside
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hippo_agent.evaluation.suites.mango import Game, games, load, outcome_of, score, weighted
+from hippo_agent.evaluation.suites.mango import Game, GameScore, games, load, outcome_of, score, weighted
 from hippo_agent.spatial.evidence import WEIGHTS
 
 __all__ = ["fit", "halves", "main", "measure", "start"]
@@ -40,8 +40,7 @@ def halves(names: Sequence[str], seed: int = 0) -> tuple[list[str], list[str]]:
 
 def measure(chosen: Sequence[Game], weights: Mapping[str, float]) -> Mapping[str, float]:
     """Figures of all games together."""
-    mapper = weighted(weights)
-    return outcome_of({"fitted": [score(game, mapper(game.steps)) for game in chosen]}).metrics["fitted"]
+    return outcome_of({"fitted": _scores(chosen, weights)}).metrics["fitted"]
 
 
 def fit(chosen: Sequence[Game], *, rounds: int = 2, seed: int = 0) -> dict[str, float]:
@@ -61,19 +60,24 @@ def fit(chosen: Sequence[Game], *, rounds: int = 2, seed: int = 0) -> dict[str, 
     return weights
 
 
-def main(folder: Path, rounds: int = 2) -> dict[str, Mapping[str, float]]:
-    """Both halves both ways; prints the figures as they come."""
-    parts = [[load(folder, name) for name in half] for half in halves(games(folder))]
-    table: dict[str, Mapping[str, float]] = {}
-    for own, other, name in ((0, 1, "first"), (1, 0, "second")):
-        weights = fit(parts[own], rounds=rounds)
-        table[f"fitted on the {name} half, own games"] = measure(parts[own], weights)
-        table[f"fitted on the {name} half, other games"] = measure(parts[other], weights)
-        table[f"start, other games ({name})"] = measure(parts[other], start())
-        table[f"shipped weights, other games ({name})"] = measure(parts[other], WEIGHTS)
-        sys.stdout.write(json.dumps(table, indent=1) + "\n")
-        sys.stdout.flush()
+def main(folder: Path, rounds: int = 2, seed: int = 0) -> dict[str, Mapping[str, float]]:
+    """Figures on the games that a fit has not seen, both halves both ways, all games together; prints them."""
+    parts = [[load(folder, name) for name in half] for half in halves(games(folder), seed)]
+    found: dict[str, list[GameScore]] = {name: [] for name in ("fitted, own games", "held out", "start", "shipped")}
+    for own, other in ((0, 1), (1, 0)):
+        weights = fit(parts[own], rounds=rounds, seed=seed)
+        found["fitted, own games"] += _scores(parts[own], weights)
+        found["held out"] += _scores(parts[other], weights)
+        found["start"] += _scores(parts[other], start())
+        found["shipped"] += _scores(parts[other], WEIGHTS)
+    table = dict(outcome_of(found).metrics)
+    sys.stdout.write(json.dumps({"rounds": rounds, "seed": seed, **table}, indent=1) + "\n")
     return table
+
+
+def _scores(chosen: Sequence[Game], weights: Mapping[str, float]) -> list[GameScore]:
+    mapper = weighted(weights)
+    return [score(game, mapper(game.steps)) for game in chosen]
 
 
 def _goal(found: Mapping[str, float]) -> float:
@@ -81,4 +85,4 @@ def _goal(found: Mapping[str, float]) -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *(int(argument) for argument in sys.argv[2:3]))
+    main(Path(sys.argv[1]), *(int(argument) for argument in sys.argv[2:4]))

@@ -19,8 +19,6 @@ from hippo_agent.recall.config import RecallConfig
 from hippo_agent.recall.rendering import quoted
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.sources import FirstPass, Proposal
-from hippo_agent.relational.facts import Fact
-from hippo_agent.relational.reading import FactReader
 from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.places import PlaceMark, place_of, seqs_of
 from hippo_agent.storage.record import SqliteRecord
@@ -28,6 +26,8 @@ from hippo_agent.storage.transfer import OtherLines
 from hippo_agent.types import Cue, Event, Hit, Namespace, Trace
 
 if TYPE_CHECKING:
+    from hippo_agent.relational.facts import Fact
+    from hippo_agent.relational.reading import FactReader
     from hippo_agent.spatial.macros import MacroConfig
     from hippo_agent.spatial.places import Places
     from hippo_agent.spatial.recall import Failure, PlaceHit
@@ -50,7 +50,7 @@ class PlaceRecall(Recall):
     macros: tuple[str, ...] = ()  # ids of habits that begin here
 
     def render(self) -> str:
-        """The traces as a block of quoted data for a prompt, then what is known, what failed and which habits begin here."""
+        """The traces as quoted data for a prompt, then what is known, what failed and which habits begin here."""
         lines = [f"known here: {quoted(fact.text)}" for fact in self.facts[:5]]
         lines += [
             f"failed here before: {quoted(failure.action)}" + (f" ({quoted(failure.reason)})" if failure.reason else "")

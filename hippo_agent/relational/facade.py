@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 RecallTraces = Callable[[str, Namespace, float, int], Sequence[Trace]]
 
+
 class FactPlaces(Protocol):
     """Where facts were said."""
 

@@ -126,8 +126,8 @@ class Atlas:
             self.map.set_key(place.id, key)
         if offered:
             self.map.offer(place.id, offered)
-        if vector is not None and place.vector is None:
-            place.vector = vector
+        if vector is not None and (place.vector is None or len(place.vector) != len(vector)):
+            place.vector = vector  # the first one, or the first of another model
         place.last_step = seq
         if before is None:
             self.trail.start = place.id

@@ -75,9 +75,9 @@ def candidates(places: PlaceMap, sighting: Sighting, *, origin: str | None, acti
             found[source] = None
     for same in (places.starting(sighting.first), places.seen_as(sighting.digest)):
         found.update(dict.fromkeys(islice(same, MAX_CANDIDATES)))
-    named = list(places.named(sighting.name)) if sighting.name is not None else []
-    found.update(dict.fromkeys(named[-MAX_CANDIDATES:]))
-    if sighting.name is None:
+    if sighting.name is not None:
+        found.update(dict.fromkeys(places.newest_named(sighting.name, MAX_CANDIDATES)))
+    else:
         return [place for place in found if place in places][:MAX_CANDIDATES]
     return [place for place in found if place in places.places and places.places[place].name == sighting.name][
         :MAX_CANDIDATES

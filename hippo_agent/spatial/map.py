@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from hippo_agent.errors import InvalidInput
 from hippo_agent.spatial import actions
@@ -84,6 +85,10 @@ class PlaceMap:
     def named(self, name: str) -> Iterable[str]:
         """Places with this normalised name, oldest first."""
         return self._by_name.get(name, ())
+
+    def newest_named(self, name: str, count: int) -> list[str]:
+        """The newest places with this normalised name, oldest first; costs ``count``, not how many there are."""
+        return list(islice(reversed(self._by_name.get(name, {})), count))[::-1]
 
     def called(self, name: str) -> Iterable[str]:
         """Places that the caller gave this name (normalised)."""

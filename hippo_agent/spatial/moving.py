@@ -107,9 +107,8 @@ def _outside(atlas: Atlas, seq: int, sighting: Sighting) -> str:
     outside = here.outside or ""
     if outside in atlas.map:
         return atlas.map.find(outside)
-    namesakes = list(atlas.map.named(outside))
-    if namesakes:
-        return namesakes[-1]
+    if namesakes := atlas.map.newest_named(outside, 1):
+        return namesakes[0]
     return atlas.map.add(
         Place(
             id=_place_id(seq),

@@ -48,7 +48,9 @@ def recall_here(
     )
 
 
-def remembered(world: World, here: str, *, radius: int, limit: int, since: float | None = None) -> dict[str, tuple[float, str]]:
+def remembered(
+    world: World, here: str, *, radius: int, limit: int, since: float | None = None
+) -> dict[str, tuple[float, str]]:
     """See `Places.remembered`."""
     places = world.atlas.map
     near = world.planner.distances(here, limit=radius, either_way=True)

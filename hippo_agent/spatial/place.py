@@ -11,11 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_DIGESTS", "MAX_SENTENCES", "MAX_TEXT", "Coordinate", "Edge", "Place", "Provenance"]
+__all__ = ["GLOBE", "MAX_DIGESTS", "MAX_SENTENCES", "MAX_TEXT", "Coordinate", "Edge", "Place", "Provenance"]
 
 MAX_SENTENCES = 64  # of a place that are kept to know it again
 MAX_DIGESTS = 8
 MAX_TEXT = 2_000  # characters of the description that are kept
+GLOBE = "wgs84"  # frame of latitude and longitude in degrees
+_NEAR = 25.0  # metres within which two positions on the globe are one, about what a phone's receiver is off
+_EARTH = 6_371_000.0  # metres, mean radius
 _RATE = 0.3  # weight of the newest cost in the running mean
 
 Provenance = Literal["observed", "told", "imported"]
@@ -29,9 +32,11 @@ class Coordinate:
     at: tuple[float, ...] = ()
 
     def distance(self, other: Coordinate | None) -> float | None:
-        """City-block distance in the frame's own unit; None across frames."""
+        """City-block distance in the frame's own unit, whole units of 25 m on the globe; None across frames."""
         if other is None or other.frame != self.frame or len(other.at) != len(self.at):
             return None
+        if self.frame == GLOBE:
+            return _metres(self.at, other.at) // _NEAR
         return math.fsum(abs(a - b) for a, b in zip(self.at, other.at, strict=True))
 
 
@@ -228,6 +233,13 @@ class Edge:
             needs=dict(row.get("needs", {})),
             provenance=row.get("provenance", "observed"),
         )
+
+
+def _metres(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Great-circle distance by the haversine formula; heights are not looked at."""
+    north, south, turn = math.radians(a[0]), math.radians(b[0]), math.radians(a[1] - b[1])
+    half = math.sin((north - south) / 2) ** 2 + math.cos(north) * math.cos(south) * math.sin(turn / 2) ** 2
+    return 2 * _EARTH * math.asin(math.sqrt(min(1.0, half)))
 
 
 def _later(a: float | None, b: float | None) -> float | None:

@@ -30,7 +30,7 @@ from hippo_agent.spatial.execution import Execution
 from hippo_agent.spatial.journal import Step
 from hippo_agent.spatial.macros import Macro, MacroConfig, suggest
 from hippo_agent.spatial.map import PlaceMap
-from hippo_agent.spatial.place import Coordinate, Place
+from hippo_agent.spatial.place import GLOBE, Coordinate, Place
 from hippo_agent.spatial.plan import Plan, Planner
 from hippo_agent.spatial.sighting import normalise
 from hippo_agent.spatial.store import PlaceLink, SpatialStore
@@ -84,7 +84,8 @@ class Places:
         Args:
             text: what the world shows. action: what was done before; None at the start of an episode, or when the
                 agent just looks. view: the text is a picture of the place itself, without a title line.
-            exits: actions known to be possible here. coordinate, frame: position, compared within its frame only.
+            exits: actions known to be possible here. coordinate, frame: position, compared within its frame only;
+                in the frame "wgs84" it is latitude and longitude in degrees.
             key: a trusted identity (a URL, a room number): decides alone. vector: an embedding of the text.
             ok: the caller's verdict on the action. cost: what it took. reward: from a trusted caller.
             traces: ids of episodes remembered here; linked in the same transaction.
@@ -95,7 +96,8 @@ class Places:
         given = _coordinate(coordinate, frame)
         seen = _unit(vector)
         key = clean_label(key, what="key")
-        items = [clean_label(item, what="trace id") or "" for item in traces]
+        items = [clean_label(item, what="trace id") or "" for item in _listed(traces, "traces")]
+        exits = _listed(exits, "exits")
         with self._world.changing() as changes:
             opening = self._atlas.trail.current is None
             arrival = self._atlas.observe(
@@ -330,8 +332,11 @@ class Places:
             self._atlas.map.call(self._world.here(place), title)
 
     def merge(self, old: str, new: str, *, reason: str = "told") -> int:
-        """Two places are one; returns the number to undo it with."""
+        """Two places are one; returns the number to undo it with. Refused where keys say that they are two."""
         with self._world.changing():
+            keys = {self._atlas.map.place(place).key for place in (old, new)} - {None}
+            if len(keys) > 1:
+                raise InvalidInput(f"{old!r} and {new!r} were given different keys, and a key decides alone")
             return self._atlas.merge(old, new, reason=reason).number
 
     def unmerge(self, number: int) -> None:
@@ -482,15 +487,26 @@ class Places:
                     self._atlas.merge(place, found.tentative, reason=reason)
 
 
+def _listed(values: Iterable[str], what: str) -> Iterable[str]:
+    if isinstance(values, (str, bytes)):
+        raise InvalidInput(f"{what} must be a list of texts, not the text {values!r}; put it in brackets")
+    return values
+
+
 def _coordinate(value: Sequence[float] | Coordinate | None, frame: str) -> Coordinate | None:
-    if value is None or isinstance(value, Coordinate):
-        return value
+    if value is None:
+        return None
+    parts, frame = (value.at, value.frame) if isinstance(value, Coordinate) else (value, frame)
     try:
-        at = tuple(float(part) for part in value)
+        at = () if isinstance(parts, (str, bytes)) else tuple(float(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"coordinate {value!r} must be numbers") from error
     if not at or not all(map(math.isfinite, at)):
         raise InvalidInput(f"coordinate {value!r} must be finite numbers; leave it out when it is not known")
+    if frame == GLOBE and not (len(at) in (2, 3) and abs(at[0]) <= 90 and abs(at[1]) <= 180):
+        swapped = len(at) in (2, 3) and abs(at[1]) <= 90 and abs(at[0]) <= 180
+        hint = "they look swapped" if swapped else "correct it, or name another frame"
+        raise InvalidInput(f"coordinate {value!r} is not (latitude, longitude) in degrees; {hint}")
     return Coordinate(frame=clean_label(frame, what="frame") or "map", at=at)
 
 

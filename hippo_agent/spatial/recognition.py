@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from hippo_agent.spatial import actions
-from hippo_agent.spatial.evidence import WEIGHTS, Terms, candidates, looks, predicted, way
+from hippo_agent.spatial.evidence import MAX_CANDIDATES, WEIGHTS, Terms, candidates, looks, predicted, way
 from hippo_agent.spatial.manner import Manner
 from hippo_agent.spatial.map import PlaceMap
 from hippo_agent.spatial.place import Coordinate, Place
@@ -313,8 +314,8 @@ class _Scene:
                 for end in range(start + 1, min(start + 7, len(said) + 1)):
                     name = " ".join(said[start:end])
                     if len(name) > 3:
-                        found.update(dict.fromkeys(self.places.named(name)))
-        return list(found)[:32]
+                        found.update(dict.fromkeys(islice(self.places.named(name), MAX_CANDIDATES)))
+        return list(found)[:MAX_CANDIDATES]
 
     def _way(self, place: str | None, expected: Coordinate | None) -> Terms:
         return way(

@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hippo_agent.errors import CorruptMemory, StorageError
+from hippo_agent.errors import CorruptMemory, InvalidInput, StorageError
 from hippo_agent.spatial.journal import Merge, Step
 from hippo_agent.spatial.place import Edge, Place
-from hippo_agent.storage.places import step_hash, world_name
+from hippo_agent.storage.places import step_hash, strangers, world_name
 from hippo_agent.types import Namespace
 
 __all__ = ["Changes", "Connections", "PlaceLink", "SpatialStore", "Stored"]
@@ -156,7 +156,9 @@ class SpatialStore:
         )
 
     def save(self, connection: sqlite3.Connection, world: int, changes: Changes, state: Mapping[str, Any]) -> int:
-        """Write changes inside a running transaction; returns the new revision."""
+        """Write changes inside a running transaction; returns the new revision. Raises InvalidInput for a bad link."""
+        if changes.links and (unknown := strangers(connection, [link.item for link in changes.links])):
+            raise InvalidInput(f"there is no trace {unknown[0]!r} to remember at a place; write it first")
         if changes.anew:
             for table in ("place", "place_edge", "place_merge"):
                 connection.execute(f"DELETE FROM {table} WHERE world = ?", (world,))

@@ -24,7 +24,9 @@ class Walker:
         self._running: str | None = None  # macro being run
 
     def follow(self, plan: Plan) -> Execution:
-        """Begin to walk a plan."""
+        """Begin to walk a plan. Raises InvalidInput for one that found no route."""
+        if not plan.found:
+            raise InvalidInput(f"there is no route to follow: {plan.reason}")
         self._walk, self._running = Execution.of_plan(plan, **self._options()), None
         return self._walk
 
@@ -61,6 +63,8 @@ class Walker:
         """How the step went, by where one is now."""
         if self._walk is None:
             raise InvalidInput("nothing is being followed; call follow(plan) or run_macro(id) first")
+        if ok is None and self._world.atlas.trail.current is None:
+            raise InvalidInput("it is not known where we are; observe something first, or say whether it worked (ok)")
         state = self._walk.report(self._world.atlas.trail.current, ok=ok)
         if state != "running":
             self._settle(note or self._walk.reason)

@@ -48,11 +48,13 @@ class World:
     def changing(self) -> Iterator[Changes]:
         """One change: in memory and on disk, or neither."""
         with self.lock:
+            begun = (-1, -1, -1)
             try:
                 with self.store.connections.write() as connection:
                     if self.store.revision(connection, self.id) != self._revision:
                         self.load(connection)
                     self._open = connection
+                    begun = self._count()
                     changes = Changes()
                     known = {merge.number for merge in self.atlas.merges[-1:]}
                     newest = max(known, default=0)
@@ -61,8 +63,9 @@ class World:
                         changes.merges += [merge for merge in self.atlas.merges[-TAIL:] if merge.number > newest]
                     self._collect(changes)
                     self._revision = self.store.save(connection, self.id, changes, self._state())
-            except BaseException:
-                self.load()
+            except BaseException as error:
+                if not isinstance(error, InvalidInput) or self._count() != begun:
+                    self.load()  # a refused argument has changed nothing
                 raise
             finally:
                 self._open, self._anew = None, False
@@ -143,6 +146,9 @@ class World:
         """Inside a change: write its steps now, so that `journal` gives them."""
         self.store.write_steps(self.connection, self.id, changes.steps)
         changes.steps.clear()
+
+    def _count(self) -> tuple[int, int, int]:
+        return self.atlas.map.version, self.atlas.next_seq, self.atlas.episode
 
     def _take(self, atlas: Atlas) -> None:
         self.atlas = atlas

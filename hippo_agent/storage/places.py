@@ -27,6 +27,7 @@ __all__ = [
     "place_of",
     "seqs_of",
     "step_hash",
+    "strangers",
     "world_name",
 ]
 
@@ -154,6 +155,14 @@ def seqs_of(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> dict[st
         rows = connection.execute(f"SELECT id, seq FROM trace WHERE id IN ({', '.join('?' * len(part))})", part)
         found.update((str(row[0]), int(row[1])) for row in rows)
     return found
+
+
+def strangers(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> list[str]:
+    """Those ids that no trace has; none in a database that holds maps alone."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trace'").fetchone() is None:
+        return []
+    known = seqs_of(connection, trace_ids)
+    return [one for one in trace_ids if one not in known]
 
 
 def link(connection: sqlite3.Connection, items: Iterable[tuple[str, PlaceMark]]) -> None:

@@ -366,3 +366,14 @@ def test_an_unexpected_arrival_counts_in_the_gate_of_another_process(opened: Ope
         memory.places.observe(HALL, action="up")
         back = elsewhere("The lamp above flickers at noon.")
     assert min(unusual, looked) > max(usual, back) + 0.05
+
+
+def test_a_trace_that_is_not_there_is_not_linked(opened: Opened) -> None:
+    with opened() as memory:
+        house(memory)
+        with pytest.raises(InvalidInput, match="there is no trace 'e99'"):
+            memory.places.link("e99")
+        with pytest.raises(InvalidInput, match="there is no trace 'e99'"):
+            memory.places.observe(HALL, action="west", traces=["e99"])
+        assert memory.places.current == "p3" and len(list(memory.places.journal())) == 4
+        assert memory.verify().clean

@@ -11,6 +11,7 @@ from typing import Any
 import networkx
 import pytest
 
+from hippo_agent import HashingEmbedder, Memory
 from tests.unit.cli.conftest import Hippo
 
 
@@ -78,3 +79,22 @@ def test_another_ending_or_an_empty_graph_is_refused(told: Hippo) -> None:
     assert refused.exit_code == 1 and ".html" in refused.stderr
     empty = told("graph", "--out", "g.html", "--at", "1990-01-01")
     assert empty.exit_code == 1 and "nothing to draw" in empty.stderr
+
+
+def test_facts_of_a_place(hippo: Hippo, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    with Memory(folder, embedder=HashingEmbedder(quiet=True)) as memory:
+        memory.places.observe("Hall\nPortraits stare down from the walls of this long room.")
+        memory.write("Ines lives in Rome.", source="user", pin=True)
+        memory.places.observe("Kitchen\nCopper pans hang in rows above a stove.", action="north")
+        memory.write("Bruno lives in Wien.", source="user", pin=True)
+
+    def told(*more: str) -> list[tuple[str, list[str]]]:
+        result = hippo("facts", "-m", str(folder), "--json", *more)
+        assert result.exit_code == 0, result.output
+        return [(fact["subject"], fact["places"]) for fact in json.loads(result.stdout)]
+
+    assert told("--place", "hall") == [("Ines", ["p0"])]
+    assert told("--place", "here") == [("Bruno", ["p1"])]
+    missing = hippo("facts", "-m", str(folder), "--place", "moon")
+    assert missing.exit_code == 1 and "no place 'moon'" in missing.output
