@@ -15,10 +15,10 @@ from hippo_agent.recall import Recall
 if TYPE_CHECKING:
     from hippo_agent.consolidation.versions import Version
     from hippo_agent.model.local import LocalModel
-    from hippo_agent.model.packing import Packed
+    from hippo_agent.model.packing import Packed, PackedTrace
     from hippo_agent.model.readers import Reader
 
-__all__ = ["Answer", "Asker", "cited", "is_unknown"]
+__all__ = ["Answer", "Asker", "evidence", "is_unknown"]
 
 _UNDER = " under the weights in "
 UNKNOWN = "I do not know."
@@ -29,7 +29,7 @@ _INSTRUCTION = (
 _UNKNOWN = re.compile(r"^(unknown|i (do not|don't) know|not (known|mentioned|stated)|no information)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _COMMON = frozenset(_WORD.findall("a an the of in on at to is are was were and or it he she they for with by from"))
-_CITED = 3  # traces cited at most
+_CITED = 3  # texts cited at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,7 @@ class Answer:
     text: str
     abstained: bool  # it does not know: nothing was recalled, or what was recalled does not say
     cited: tuple[str, ...]  # ids of the traces that say it, best first; empty when it abstained
+    evidence: tuple[PackedTrace, ...]  # the texts that say it: traces, facts that they state, steps of the map
     reader: str  # how the traces were read
     model: str  # id of the model
     recall: Recall
@@ -67,31 +68,37 @@ class Asker:
         *,
         reader: str = "auto",
         model: LocalModel | str | None = None,
+        more: Sequence[PackedTrace] = (),
         room: int = 48,
     ) -> Answer:
-        """The model's answer to a question from what was recalled. ``room``: tokens that it may take.
+        """The model's answer to a question from what was recalled, and from ``more`` (facts, steps).
+
+        ``room``: tokens that it may take.
 
         Raises ConfigError (no such reader), ModelUnavailable, OutOfMemory, ReaderError.
         """
         from hippo_agent.model.dialogue import with_system
+        from hippo_agent.model.packing import pack
 
         chosen, version = self._answering(model)
         used = self._reader(reader, chosen)
         messages = [{"role": "user", "content": question}]
         asked = messages if chosen.is_tiny else with_system(messages, _INSTRUCTION)
         start = time.perf_counter()
-        with used.reading(recall) as packed:
+        recalled = pack(recall, dated=not chosen.is_tiny)
+        with used.reading([*recalled.traces, *more]) as packed:
             able = len(packed) > 0 or version is not None  # nights teach what needs no trace
             said = chosen.generate(asked, max_new_tokens=room) if able else ""
             tokens = chosen.count(chosen.written(asked)) if able else 0
         seconds = time.perf_counter() - start
-        found = cited(said, packed)
+        found = evidence(said, packed)
         grounded = bool(found) or not chosen.is_tiny or version is not None
         knows = bool(said) and not is_unknown(said) and grounded
         return Answer(
             text=said if knows else UNKNOWN,
             abstained=not knows,
-            cited=found if knows else (),
+            cited=tuple(dict.fromkeys(one.id for one in found if one.source != "spatial")) if knows else (),
+            evidence=found if knows else (),
             reader=used.name,
             model=chosen.id,
             recall=recall,
@@ -144,8 +151,8 @@ def is_unknown(said: str) -> bool:
     return _UNKNOWN.match(said.strip().strip("\"'")) is not None
 
 
-def cited(said: str, packed: Packed) -> tuple[str, ...]:
-    """Ids of the traces that hold most of the answer's words; at least half of them are needed."""
+def evidence(said: str, packed: Packed) -> tuple[PackedTrace, ...]:
+    """The texts that hold most of the answer's words, best first; at least half of the words are needed."""
     wanted = _words(said)
     if not wanted:
         return ()
@@ -153,7 +160,7 @@ def cited(said: str, packed: Packed) -> tuple[str, ...]:
     best = max((share for share, _ in shares), default=0.0)
     if best < 0.5:
         return ()
-    return tuple(trace.id for share, trace in shares if share == best)[:_CITED]
+    return tuple(trace for share, trace in shares if share == best)[:_CITED]
 
 
 def _words(text: str) -> set[str]:

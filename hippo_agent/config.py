@@ -14,6 +14,7 @@ from hippo_agent.episodic.gate import GateConfig
 from hippo_agent.episodic.retention import RetentionConfig
 from hippo_agent.errors import ConfigError
 from hippo_agent.recall import RecallConfig
+from hippo_agent.recall.evidence import EvidenceConfig
 from hippo_agent.relational.config import RelationalConfig
 from hippo_agent.spatial.macros import MacroConfig
 from hippo_agent.storage.base import Durability
@@ -28,6 +29,7 @@ class Config:
 
     gate: GateConfig = field(default_factory=GateConfig)
     recall: RecallConfig = field(default_factory=RecallConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)  # what `ask` reads beside the recalled traces
     relational: RelationalConfig = field(default_factory=RelationalConfig)
     consolidation: ConsolidationConfig = field(default_factory=ConsolidationConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)

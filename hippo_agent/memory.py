@@ -27,10 +27,12 @@ from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory, TraceNotFound
 from hippo_agent.forgetting import Forgetting, Forgotten, Selector
+from hippo_agent.model.packing import POINTS, PackedTrace
 from hippo_agent.nights import Nights
 from hippo_agent.progress import Progress, StageProgress, reporter, stages
 from hippo_agent.recall import Recall, Recaller
 from hippo_agent.recall.claims import ClaimSource
+from hippo_agent.recall.evidence import facts_said, steps_asked
 from hippo_agent.recall.here import PlaceContext, PlaceRecall
 from hippo_agent.recall.links import LinkSource
 from hippo_agent.recall.sources import CandidateSource
@@ -348,12 +350,14 @@ class Memory:
         Args:
             reader: "prefix" (traces as keys and values), "adapter" (trained), "prompt" (text), or "auto".
             model: a `LocalModel`, or the name or folder of one; None: the tiny one in the package.
-            k: traces that it reads. filters: further arguments of `recall`.
+            k: traces that it reads, with the facts that they state and the steps of the map that the question asks
+                for. filters: further arguments of `recall`.
 
         Raises:
             ModelUnavailable, OutOfMemory, ReaderError (the model does not allow this reader), and those of `recall`.
         """
-        return self._asker.ask(question, self.recall(question, k=k, **filters), reader=reader, model=model)
+        recall = self.recall(question, k=k, **filters)
+        return self._asker.ask(question, recall, reader=reader, model=model, more=self._known(question, recall))
 
     def consolidate(
         self,
@@ -550,6 +554,16 @@ class Memory:
 
     def _recalled(self, text: str, namespace: Namespace, min_trust: float, k: int) -> Sequence[Trace]:
         return self._recaller.recall(Cue(text=text, namespace=namespace, min_trust=min_trust, k=k)).traces
+
+    def _known(self, question: str, recall: Recall) -> list[PackedTrace]:
+        """What a model reads beside the recalled traces."""
+        out: list[PackedTrace] = []
+        if self.config.evidence.facts and recall.hits:
+            out += facts_said(self.facts.said_in(recall.traces, min_trust=recall.cue.min_trust), recall)
+        if self.config.evidence.steps and (places := self._here.known) is not None:
+            best = max((hit.score for hit in recall.hits), default=0.0)
+            out += steps_asked(question, places, score=POINTS * best)
+        return out
 
     def _open(self) -> None:
         if self._closed:

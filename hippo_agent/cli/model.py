@@ -58,6 +58,7 @@ def ask(
                 "text": answer.text,
                 "abstained": answer.abstained,
                 "cited": answer.cited,
+                "evidence": [{"id": one.id, "source": one.source, "text": one.text} for one in answer.evidence],
                 "reader": answer.reader,
                 "model": answer.model,
                 "prompt_tokens": answer.prompt_tokens,
@@ -68,6 +69,9 @@ def ask(
     console().print(safe(answer.text), markup=False, soft_wrap=True)
     for trace in traces:
         console().print(f"  {trace.id}  {origin(trace)}", style="dim", markup=False, soft_wrap=True)
+    for one in answer.evidence:
+        if one.source == "spatial":
+            console().print(f"  map  {safe(one.text)}", style="dim", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """What was recalled, as short texts that a model reads: each with its id, its store and its retrieval score.
 
-Traces are read as they were written, facts and route steps as sentences.
+Traces are read as they were written; facts and steps of the map come as sentences (`hippo_agent.recall.evidence`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hippo_agent.errors import InvalidInput
 from hippo_agent.intake import clean_text
 from hippo_agent.types import Hit, Trace
 
-__all__ = ["FactLike", "Packed", "PackedTrace", "Recalled", "StepLike", "fact_sentence", "pack", "step_sentence"]
+__all__ = ["POINTS", "Packed", "PackedTrace", "Recalled", "pack"]
 
 MOST = 256  # traces that a model reads at once
 POINTS = 0.4  # units of cosine in a point of recall: the gap of best and second is 2.5 times as wide there
@@ -26,35 +26,11 @@ class Recalled(Protocol):
     def hits(self) -> Sequence[Hit]: ...
 
 
-class FactLike(Protocol):
-    """A fact: subject, predicate, object, and whether it is denied."""
-
-    @property
-    def subject(self) -> str: ...
-    @property
-    def predicate(self) -> str: ...
-    @property
-    def object(self) -> str: ...
-    @property
-    def denied(self) -> bool: ...
-
-
-class StepLike(Protocol):
-    """One step of a route: from a place, by an action, to a place."""
-
-    @property
-    def place(self) -> str: ...
-    @property
-    def action(self) -> str: ...
-    @property
-    def expected(self) -> str: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedTrace:
     """One text to be read."""
 
-    id: str  # of the trace; of a fact or a step what the caller names it
+    id: str  # of the trace; of a fact that of a trace that says it, of a step that of its place
     text: str  # on one line, never empty
     source: str = "episodic"  # or "relational", "spatial"
     score: float = 0.0  # of retrieval, on the scale of a cosine; only differences count
@@ -111,14 +87,3 @@ def trace_text(trace: Trace, *, dated: bool = False) -> str:
     if trace.speaker is not None and not text.startswith(trace.speaker):
         text = f"{trace.speaker}: {text}"
     return f"[{trace.event_time:%Y-%m-%d}] {text}" if dated else text
-
-
-def fact_sentence(fact: FactLike) -> str:
-    """The fact as a sentence: "Ada lives in Lisbon."."""
-    said = f"{fact.subject} {fact.predicate} {fact.object}".strip().rstrip(".")
-    return f"It is not true that {said}." if fact.denied else f"{said[:1].upper()}{said[1:]}."
-
-
-def step_sentence(step: StepLike) -> str:
-    """The step as a sentence: "From the hall, north leads to the library."."""
-    return f"From {step.place}, {step.action} leads to {step.expected}."

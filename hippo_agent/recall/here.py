@@ -107,6 +107,19 @@ class PlaceContext:
                 self._places = Places(store, world=self._namespace, macros=self._macros, clock=self._clock)
             return self._places
 
+    @property
+    def known(self) -> Places | None:
+        """The map as it is now; None where nothing was observed yet."""
+        if self._places is None:
+            if not self._there:
+                return None
+            from hippo_agent.spatial.store import SpatialStore
+
+            if self._namespace not in SpatialStore(self._record.database).worlds():
+                return None
+        self.places.refresh()
+        return self.places if len(self.places.map) else None
+
     def resolve(self, place: str) -> str:
         """The id of a place given by id or by a name that only one place has. Raises InvalidInput."""
         if place in self.places.map:

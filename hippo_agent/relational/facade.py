@@ -162,6 +162,17 @@ class Facts:
         kept = list(found.values()) if past else self._store.tenable(found.values(), at=at)
         return self._scored(query, kept)[:k]
 
+    def said_in(self, traces: Sequence[Trace], *, at: datetime | None = None, min_trust: float = 0.0) -> list[Fact]:
+        """Facts that these traces state and that hold at a time (now), surest first.
+
+        New traces are read when they are few, so that this is quick; see `catch_up`.
+        """
+        self._check_open()
+        if self._read_only or self._store.behind(self._record) <= _QUIET:
+            self._fresh()
+        found = self._store.tenable(self._store.said_in((t.seq for t in traces), min_trust=min_trust), at=at)
+        return sorted(found, key=lambda fact: (-fact.confidence, fact.id))
+
     def ask(
         self,
         question: str,

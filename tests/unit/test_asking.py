@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from hippo_agent.asking import UNKNOWN, cited, is_unknown
+from hippo_agent.asking import UNKNOWN, evidence, is_unknown
+from hippo_agent.config import Config
 from hippo_agent.embedding.hashing import HashingEmbedder
 from hippo_agent.errors import ConfigError
 from hippo_agent.memory import Memory
 from hippo_agent.model.local import LocalModel
 from hippo_agent.model.packing import Packed, PackedTrace
+from hippo_agent.recall.evidence import EvidenceConfig
 from tests.unit.model.conftest import save_model
 
 
@@ -114,7 +116,76 @@ def test_citing_needs_half_of_the_words() -> None:
             PackedTrace(id="b", text="Ilka has a red lantern.", score=0.8),
         )
     )
-    assert cited("the florist", packed) == ("a",)
-    assert cited("red lantern and rope", packed) == ("b",)
-    assert cited("lantern of some other kind", packed) == ()
-    assert cited("", packed) == ()
+    assert [one.id for one in evidence("the florist", packed)] == ["a"]
+    assert [one.id for one in evidence("red lantern and rope", packed)] == ["b"]
+    assert evidence("lantern of some other kind", packed) == ()
+    assert evidence("", packed) == ()
+
+
+# Facts and steps
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Any:
+    """Somebody moved; the word that she lives where she lives now is nowhere in the traces."""
+    with Memory(tmp_path / "moved", embedder=HashingEmbedder(quiet=True)) as memory:
+        memory.write("Ada lives in Paris.", source="user", key="old")
+        memory.write("Ada moved to Lisbon.", source="user", key="new")
+        yield memory
+
+
+def test_a_fact_that_holds_is_read_as_a_sentence_and_cites_its_trace(moved: Memory, folder: Path) -> None:
+    seen: list[str] = []
+
+    def answer(text: str) -> str:
+        seen.append(text)
+        return "Lisbon" if "Ada lives in Lisbon." in text else "unknown"
+
+    found = moved.ask("Where does Ada live?", model=Scripted(folder, answer), reader="prompt")
+    assert found.text == "Lisbon"
+    assert {one.source for one in found.evidence} == {"episodic", "relational"}
+    assert [moved.get(one).key for one in found.cited] == ["new"]
+    assert seen[0].count("Ada lives in Paris.") == 1  # the trace itself; what holds no more is no fact
+
+
+def test_facts_are_read_only_if_wanted(moved: Memory, folder: Path) -> None:
+    config = Config(evidence=EvidenceConfig(facts=False))
+    model = Scripted(folder, lambda text: "Lisbon" if "Ada lives in Lisbon." in text else "unknown")
+    with Memory(moved.folder, embedder=HashingEmbedder(quiet=True), config=config) as memory:
+        assert memory.ask("Where does Ada live?", model=model, reader="prompt").abstained
+
+
+def test_a_forgotten_trace_takes_its_fact_along(moved: Memory, folder: Path) -> None:
+    model = Scripted(folder, lambda text: "Lisbon" if "Lisbon" in text else "unknown")
+    first = moved.ask("Where does Ada live?", model=model, reader="prompt")
+    moved.forget(trace_id=first.cited)
+    assert moved.ask("Where does Ada live?", model=model, reader="prompt").abstained
+
+
+def test_the_way_is_read_from_the_map_and_rests_on_no_trace(tmp_path: Path, folder: Path) -> None:
+    model = Scripted(folder, lambda text: "north, up" if "is: north, up." in text else "unknown")
+    with Memory(tmp_path / "map", embedder=HashingEmbedder(quiet=True)) as memory:
+        memory.places.tell("Cellar", "north", "Hall")
+        memory.places.tell("Hall", "up", "Attic")
+        answer = memory.ask("How do I get from the cellar to the attic?", model=model, reader="prompt")
+        assert (answer.text, answer.cited) == ("north, up", ())
+        assert [(one.source, one.text) for one in answer.evidence] == [
+            ("spatial", "The way from cellar to attic is: north, up.")
+        ]
+        assert memory.ask("How do I get from the attic to the moon?", model=model, reader="prompt").abstained
+    config = Config(evidence=EvidenceConfig(steps=False))
+    with Memory(tmp_path / "map", embedder=HashingEmbedder(quiet=True), config=config) as memory:
+        assert memory.ask("How do I get from the cellar to the attic?", model=model, reader="prompt").abstained
+
+
+def test_a_read_only_memory_reads_its_facts_and_map(moved: Memory, folder: Path) -> None:
+    moved.facts.catch_up()
+    moved.places.tell("Cellar", "north", "Hall")
+
+    def answer(text: str) -> str:
+        return "Hall" if "leads to Hall" in text else "Lisbon" if "Ada lives in Lisbon." in text else "unknown"
+
+    model = Scripted(folder, answer)
+    with Memory(moved.folder, embedder=HashingEmbedder(quiet=True), read_only=True) as reading:
+        assert reading.ask("Where does Ada live?", model=model, reader="prompt").text == "Lisbon"
+        assert reading.ask("What is north of the cellar?", model=model, reader="prompt").text == "Hall"

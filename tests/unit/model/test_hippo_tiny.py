@@ -66,6 +66,19 @@ def test_without_the_memory_it_does_not_know(memory: Memory, model: LocalModel) 
     assert memory.ask("Where does Wexil Nour live?", model=model).abstained
 
 
+def test_it_reads_the_map_and_a_fact_in_other_words_than_the_trace(memory: Memory, model: LocalModel) -> None:
+    memory.places.tell("Cellar", "north", "Hall")
+    memory.places.tell("Hall", "east", "Attic")
+    way = memory.ask("What is the way from the cellar to the attic?", model=model)
+    assert (way.text, way.cited, way.evidence[0].source) == ("north, east", (), "spatial")
+    step = memory.ask("What is north of the cellar?", model=model)
+    assert (step.text, step.evidence[0].source) == ("Hall", "spatial")
+    memory.write("Wexil Nour moved to Tarbol on 3 May.", source="user", key="moved")
+    home = memory.ask("Where does Wexil Nour live?", model=model)
+    assert home.text == "Tarbol" and "relational" in {one.source for one in home.evidence}
+    assert [memory.get(one).key for one in home.cited] == ["moved"]
+
+
 def test_forgetting_the_trace_forgets_the_answer(memory: Memory, model: LocalModel) -> None:
     first = memory.ask("Where does Zorvin Tal live?", model=model)
     memory.forget(trace_id=first.cited[0])

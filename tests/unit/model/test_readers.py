@@ -15,7 +15,7 @@ import torch
 
 from hippo_agent.errors import ConfigError, InvalidInput, ModelUnavailable
 from hippo_agent.model.local import LocalModel
-from hippo_agent.model.packing import PackedTrace, fact_sentence, pack, step_sentence
+from hippo_agent.model.packing import PackedTrace, pack
 from hippo_agent.model.reader.model import TraceReader
 from hippo_agent.model.readers import AdapterReader, PromptReader, Reader, reader_named
 from hippo_agent.model.states import StateCache
@@ -96,16 +96,6 @@ def test_empty_traces_and_those_beyond_the_cap_are_left_out_and_counted() -> Non
     assert len(pack(None)) == 0
     with pytest.raises(InvalidInput, match="limit"):
         pack(TRACES, limit=0)
-
-
-def test_facts_and_steps_become_sentences() -> None:
-    fact = SimpleNamespace(subject="ada", predicate="lives in", object="Lisbon", denied=False)
-    assert fact_sentence(fact) == "Ada lives in Lisbon."
-    assert (
-        fact_sentence(SimpleNamespace(**{**vars(fact), "denied": True})) == "It is not true that ada lives in Lisbon."
-    )
-    step = SimpleNamespace(place="the hall", action="north", expected="the library")
-    assert step_sentence(step) == "From the hall, north leads to the library."
 
 
 # Readers
