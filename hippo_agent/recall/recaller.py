@@ -32,6 +32,7 @@ SPARE = 2  # traces fetched besides the k wanted, in case some say the same
 RECALLED: tuple[Status, ...] = ("active", "deferred")
 
 _SESSIONS = 100  # ranked sessions that a recall carries
+_SHARES = (4 / 7, 2 / 7, 1 / 7)  # of a session's best traces in its score
 
 
 class Recaller:
@@ -205,15 +206,15 @@ class Recaller:
 
 
 def _sessions(candidates: Candidates, points: Points, columns: Columns) -> tuple[tuple[str, float], ...]:
-    """Sessions of the candidates, best first: the mean of the two best traces of each (one alone counts half)."""
+    """Sessions of the candidates, best first, by the three best traces of each; every next one counts half."""
     codes = columns.session[candidates.positions]
-    rest = np.argsort(-points.within, kind="stable")
+    rest = np.argsort(-points.total, kind="stable")
     rest = rest[codes[rest] >= 0]
     total = np.zeros(len(columns.sessions), dtype=np.float64)
     seen = np.unique(codes[rest])
-    for _ in range(2):  # the best of each session, then the best of what is left
+    for share in _SHARES:
         found, first = np.unique(codes[rest], return_index=True)
-        total[found] += points.within[rest[first]] / 2.0
+        total[found] += share * points.total[rest[first]]
         rest = np.delete(rest, first)
     best = seen[np.argsort(-total[seen], kind="stable")][:_SESSIONS]
     return tuple((columns.sessions[code][1], float(total[code])) for code in best)

@@ -35,7 +35,6 @@ class Points:
 
     reasons: dict[str, Column]
     total: Column
-    within: Column  # the same with the neighbours' points added, not levelled: what ranks sessions
 
     def of(self, at: int) -> dict[str, float]:
         """The reasons of one candidate that count, most points first."""
@@ -44,8 +43,7 @@ class Points:
 
     def plus(self, added: Mapping[str, Column]) -> Points:
         """With more reasons."""
-        extra = _added(added, len(self.total))
-        return Points({**self.reasons, **added}, self.total + extra, self.within + extra)
+        return Points({**self.reasons, **added}, self.total + _added(added, len(self.total)))
 
 
 def score(
@@ -83,24 +81,20 @@ def score(
     particulars += [told(date, lines, positions, columns, lexicon) for date in query.dates]
     if particulars and config.particulars:
         reasons["particulars"] = np.float32(config.particulars) * np.minimum(np.mean(particulars, axis=0), 1.0)
-    added = np.zeros(len(positions), dtype=np.float32)
     if query.question:
         reasons["context"] = weights @ (windowed(own, candidates.around, config) - own)
         direct = _added(reasons, len(positions))
         around, count = _around(direct, candidates)
-        levelled = _levelled(direct, around, count, config.neighbours)
-        reasons["neighbours"] = levelled
-        added = np.float32(config.neighbours) * around - levelled
+        reasons["neighbours"] = _levelled(direct, around, count, config.neighbours)
         reasons["session"] = np.float32(config.session) * _best_of_session(weights @ own, columns.session[positions])
         spoken = np.isin(columns.speaker[positions], query.named)
         reasons["speaker"] = np.float32(config.speaker) * spoken.astype(np.float32)
         reasons["asks"] = np.float32(config.asks) * lines.asks.astype(np.float32)
     total = _added(reasons, len(positions))
-    within = total + added
     if not query.question and config.order:
         reasons["order"] = _order(query, total, lines, lexicon, config)
         total = total + reasons["order"]
-    return Points(reasons, total, within)
+    return Points(reasons, total)
 
 
 def _added(reasons: Mapping[str, Column], count: int) -> Column:
