@@ -52,14 +52,19 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
     when = [(_date_vector(value), 1.0) for value in slots.when]
     if event_time is not None:
         when.append((_date_vector(event_time.date().isoformat()), 0.5))
-    return b"".join(
-        (
-            _code([(_value_vector(value), 1.0) for value in slots.who]),
-            _code([(_value_vector(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)]),
-            _code([(_value_vector(value), 1.0) for value in slots.where]),
-            _code(when),
-        )
+    sums = np.zeros((len(SLOT_NAMES), SLOT_DIM))
+    bags = (
+        [(_value_vector(value), 1.0) for value in slots.who],
+        [(_value_vector(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)],
+        [(_value_vector(value), 1.0) for value in slots.where],
+        when,
     )
+    for row, bag in zip(sums, bags, strict=True):
+        for vector, energy in bag:
+            row += vector if energy == 1.0 else vector * energy**0.5
+    norms = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+    norms[norms == 0.0] = 1.0  # an empty slot; or two opposite features: as good as never
+    return np.rint(sums * (_SCALE / norms)[:, None]).astype(np.int8).tobytes()
 
 
 def slot_mask(code: Codes) -> Mask:
@@ -94,20 +99,6 @@ def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArr
             block[:, i * SLOT_DIM : (i + 1) * SLOT_DIM] = rows[:, slot * SLOT_DIM : (slot + 1) * SLOT_DIM]
         np.einsum("ij,j->i", block, query, out=out[start : start + _BLOCK])  # BLAS threads stall on small blocks
     return out
-
-
-def _code(values: Sequence[tuple[_Sum, float]]) -> bytes:
-    """64 int8 bytes of a bag of values: the sum of their hashed features, scaled to norm 127."""
-    if not values:
-        return bytes(SLOT_DIM)
-    vector = values[0][0] * values[0][1] ** 0.5
-    for value, energy in values[1:]:
-        vector = vector + value * energy**0.5
-    norm = float(np.sqrt(vector @ vector))
-    if norm == 0.0:  # two opposite features: as good as never
-        return bytes(SLOT_DIM)
-    code: Codes = np.rint(vector * (_SCALE / norm)).astype(np.int8)
-    return code.tobytes()
 
 
 @lru_cache(maxsize=8192)

@@ -97,7 +97,6 @@ class Reader:
             asks_for_content=any(asks) and bool(content),
         )
         information = self._information(parts, spoken, asks, last, speakers)
-        asks_anew = any(is_question and _asks_anew(part) for part, is_question in zip(parts, asks, strict=True))
         real_answer = answers and previous is not None and previous.asks_for_content and _can_answer(left, speakers)
         same = [turn for turn in last if turn.text == whole and turn.day == day]
         repeats = any(turn.speaker == speaker for turn in same) or any(turn in last[-3:] for turn in same)
@@ -111,8 +110,11 @@ class Reader:
             and wording.THIRD_PERSON.isdisjoint(left)
             and not shares
             and not real_answer
-            and not asks_anew,
-            echo=not shares and not answers and not asks_anew and _is_echo(opening, heard, last[-3:]),
+            and not _asks_anew(parts, asks),
+            echo=not shares
+            and not answers
+            and _is_echo(opening, heard, last[-3:])
+            and not _asks_anew(parts, asks),
             repeat=repeats and not bare_answer,
             heard=heard,
         )
@@ -237,17 +239,20 @@ def _content_stem(word: str, common: float) -> str | None:
     return stem if word in wording.TIMES or wording.background_rarity(stem) > common else None
 
 
-def _asks_anew(question: str) -> bool:
-    """Whether it asks for something, other than how one is."""
-    left = wording.words(wording.without_formulas(question))
-    while left and left[0] in wording.REACTIONS:
-        left = left[1:]
-    return len(left) >= 3 and left[0].partition("'")[0] in wording.ASKING
+def _asks_anew(parts: Sequence[str], asks: Sequence[bool]) -> bool:
+    """Whether a sentence asks for something, other than how one is."""
+    for question in (part for part, is_question in zip(parts, asks, strict=True) if is_question):
+        left = wording.words(wording.without_formulas(question))
+        while left and left[0] in wording.REACTIONS:
+            left = left[1:]
+        if len(left) >= 3 and left[0].partition("'")[0] in wording.ASKING:
+            return True
+    return False
 
 
 def _cues(sentence: str, spoken: Sequence[str], speakers: Set[str]) -> int:
     names = {name for name in wording.names(sentence) if name not in speakers}
-    numbers = sum(map(wording.is_number, spoken))
+    numbers = len([word for word in spoken if word in wording.NUMBERS or word[0].isdigit()])
     time = not wording.TIMES.isdisjoint(spoken)
     past = not wording.FIRST_PERSON.isdisjoint(spoken) and any(map(wording.is_past, spoken))
     return min(len(names), 2) + min(numbers, 2) + time + past

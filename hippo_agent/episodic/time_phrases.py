@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from string import ascii_uppercase
 
 from hippo_agent.episodic.iso_dates import month_of, week_of
 from hippo_agent.episodic.words import NUMBERS
 
-__all__ = ["ANY", "KINDS", "Kind", "Reference", "can_hold_time", "speaks_of_future"]
+__all__ = ["ANY", "KINDS", "Kind", "Reference", "can_hold_time", "lowered", "speaks_of_future"]
 
 Parts = Mapping[str, str]  # named parts of a phrase, lower-case, single spaces, "" when absent
 
@@ -64,8 +65,13 @@ class Kind:
 
 
 def can_hold_time(text: str) -> bool:
-    """False when no expression can be in the text; takes microseconds."""
-    return not _HINTS.isdisjoint(_HINT.findall(text.lower()))
+    """False when no expression can be in the text, which is in lower case; takes microseconds."""
+    return not _HINTS.isdisjoint(_HINT.findall(text))
+
+
+def lowered(text: str) -> str:
+    """In lower case, place by place: patterns of one case are tried five times faster than those that ignore it."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def speaks_of_future(text: str, start: int, end: int) -> bool:
@@ -92,6 +98,7 @@ _STEPS = {"last": -1, "past": -1, "previous": -1, "this": 0, "next": 1, "coming"
 _UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "month": 30, "year": 365, "decade": 3650}
 
 #: Every expression holds one of these words or a digit.
+_LOWER = {ord(upper): upper.lower() for upper in ascii_uppercase}
 _HINT = re.compile(r"[a-z]+|\d")
 _HINTS = {*"0123456789", *_MONTHS, *(month[:3] for month in _MONTHS), "sept", *_WEEKDAYS, *_SEASONS}
 _HINTS |= {unit + s for unit in _UNIT_DAYS for s in ("", "s")} | {"yesterday", "today", "tonight", "tomorrow"}
@@ -267,8 +274,8 @@ def _vague(today: date, unit: str) -> str:
 
 
 def _kind(pattern: str, read: Callable[[Parts, Reference], str]) -> Kind:
-    """A space in the pattern stands for any white space."""
-    return Kind(re.compile(r"\b" + pattern.replace(" ", r"\s+"), re.I), read)
+    """A space in the pattern stands for any white space; texts are in lower case."""
+    return Kind(re.compile(r"\b" + pattern.replace(" ", r"\s+")), read)
 
 
 def _any(words: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
@@ -294,7 +301,7 @@ _NOT_A_VERB = r"(?! (?:be|have|not|also|or|want|need|come|take|go)\b)"  # "3 may
 #: Tried in this order at each word of the text.
 KINDS: Mapping[str, Kind] = {
     "iso": _kind(
-        r"(?P<iso>\d{4}-\d\d(?:-\d\d)?)(?:[T\x20]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![\d-])", _iso
+        r"(?P<iso>\d{4}-\d\d(?:-\d\d)?)(?:[t\x20]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:?\d\d)?)?(?![\d-])", _iso
     ),
     "numeric": _kind(r"(?P<first>\d{1,2})[/.](?P<second>\d{1,2})[/.](?P<year>\d{4}|\d\d)(?![/.]?\d)", _numeric),
     "day_month": _kind(rf"{_DATED}{_DAYS}(?: of)? (?P<month>{_MONTH})\b{_NOT_A_VERB}(?:\.?,? {_YEAR})?", _day),
@@ -324,5 +331,12 @@ KINDS: Mapping[str, Kind] = {
 }
 _UNNAMED = re.compile(r"\(\?P<\w+>")
 _NAMED = "|".join(f"(?P<{name}>{_UNNAMED.sub('(?:', kind.pattern.pattern)})" for name, kind in KINDS.items())
+#: How the first word of an expression begins: nothing else is tried, which is six times faster.
+_FIRST = sorted(
+    {*(month[:3] for month in _MONTHS), *_WEEKDAYS, *_SEASONS, *_STEPS, *_COUNTS}
+    | {phrase.partition(" ")[0].partition("'")[0] for phrase in (*_HOLIDAYS, *_NEAR)}
+    | {"the", "today", "tonight", "few", "several", "on", "to", "and", "year"}
+    | set(re.findall(r"[a-z]+", _IN.replace("?:", "")))
+)
 #: All kinds in one pattern, tried where a word begins; ``match.lastgroup`` is the key in `KINDS`.
-ANY = re.compile(rf"\b(?=\w)(?:{_NAMED})", re.I)
+ANY = re.compile(rf"\b(?=\d|{'|'.join(_FIRST)})(?:{_NAMED})")

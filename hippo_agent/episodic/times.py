@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hippo_agent.episodic.iso_dates import days, interval, overlap
-from hippo_agent.episodic.time_phrases import ANY, KINDS, Reference, can_hold_time, speaks_of_future
+from hippo_agent.episodic.time_phrases import ANY, KINDS, Reference, can_hold_time, lowered, speaks_of_future
 
 __all__ = ["TimeSpan", "days", "interval", "overlap", "resolve"]
 
@@ -32,20 +32,21 @@ def resolve(text: str, reference: datetime | None = None) -> list[TimeSpan]:
 
     Without ``reference`` only absolute ones are resolved and the rest is left out. Days are those of its time zone.
     """
-    if not can_hold_time(text):
+    low = lowered(text)
+    if not can_hold_time(low):
         return []
     base = None if reference is None else reference.replace(tzinfo=None)
     found = []
-    for match in ANY.finditer(text):
+    for match in ANY.finditer(low):
         kind = KINDS[match.lastgroup or ""]
-        parts = kind.pattern.match(text, match.start())
+        parts = kind.pattern.match(low, match.start())
         if parts is None:  # the same pattern matched here a line above
             continue
-        words = {name: " ".join((word or "").lower().split()) for name, word in parts.groupdict().items()}
+        words = {name: " ".join((word or "").split()) for name, word in parts.groupdict().items()}
         try:
-            iso = kind.read(words, Reference(base, speaks_of_future(text, match.start(), match.end())))
+            iso = kind.read(words, Reference(base, speaks_of_future(low, match.start(), match.end())))
             days(iso)
         except (ValueError, OverflowError):  # no reference, 31 February, the year 0 or 10000
             continue
-        found.append(TimeSpan(match.group(), iso, match.start(), match.end()))
+        found.append(TimeSpan(text[match.start() : match.end()], iso, match.start(), match.end()))
     return found
