@@ -111,10 +111,7 @@ class Reader:
             and not shares
             and not real_answer
             and not _asks_anew(parts, asks),
-            echo=not shares
-            and not answers
-            and _is_echo(opening, heard, last[-3:])
-            and not _asks_anew(parts, asks),
+            echo=not shares and not answers and _is_echo(opening, heard, last[-3:]) and not _asks_anew(parts, asks),
             repeat=repeats and not bare_answer,
             heard=heard,
         )

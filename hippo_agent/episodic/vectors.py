@@ -50,7 +50,7 @@ class BankVectors:
             self.missing = str(exc)
             return None
         self.missing = None
-        return _checked(vectors, (len(texts), self.embedder.dim)) if len(texts) else vectors
+        return _checked(vectors, (len(texts), self.embedder.dim))
 
     def prepare(self) -> None:
         """Load the model, check it against the bank, and embed what waits; where there is none, say so once."""
@@ -105,9 +105,12 @@ class BankVectors:
 def _checked(vectors: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     if vectors.shape != shape:
         raise InvalidVector(f"the embedder gave vectors of shape {vectors.shape}, not {shape}; correct the embedder")
-    norms = np.linalg.norm(vectors, axis=1)
-    if not ((norms >= 1e-6) & (norms < np.inf)).all():  # False for NaN as well
+    if not len(vectors):
+        return vectors.astype(np.float32, copy=False)
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    least, most = norms.min(), norms.max()  # NaN if there is one
+    if not (least >= 1e-6 and most < np.inf):
         raise InvalidVector("the embedder gave a vector with NaN, infinity or norm 0; correct the embedder")
-    if (np.abs(norms - 1.0) > 1e-3).any():
+    if least < 1.0 - 1e-3 or most > 1.0 + 1e-3:
         vectors = vectors / norms[:, None]
     return vectors.astype(np.float32, copy=False)

@@ -43,6 +43,7 @@ SIZES = (1_000, 10_000, 100_000)
 K = 8
 _FILL = 1_000  # rows a transaction
 _OPENED = 3  # times
+_DISTINCT = 4_096  # vectors that cost nothing: texts that differ do not share one, as a repeat would
 
 Tick = Callable[[int, int], None]
 
@@ -144,7 +145,7 @@ class _Instant:
 
     def __init__(self, inner: Embedder, seed: int) -> None:
         self._inner, self.id, self.dim = inner, inner.id, inner.dim
-        self._vectors = unit_vectors(64, inner.dim, seed=[seed, 1])
+        self._vectors = unit_vectors(_DISTINCT, inner.dim, seed=[seed, 1])
         self._next = 0
 
     def __getattr__(self, name: str) -> Any:

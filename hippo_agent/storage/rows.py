@@ -97,7 +97,7 @@ def encode(new: NewTrace, seq: int) -> Row:
         immutable=(
             seq,
             new.id,
-            dump(event.namespace),
+            _names(event.namespace),
             origin.session,
             event.speaker,
             event.kind,
@@ -105,7 +105,7 @@ def encode(new: NewTrace, seq: int) -> Row:
             origin.source,
             origin.principal,
             _real(origin.trust),
-            dump(origin.parents),
+            _names(origin.parents),
             micros(event.event_time),
             micros(new.write_time),
             _real(new.salience),
@@ -114,7 +114,7 @@ def encode(new: NewTrace, seq: int) -> Row:
             len(event.text.split()),
             event.text,
             dump_slots(new.slots),
-            dump_document(dict(event.meta)),
+            dump_document(dict(event.meta)) if event.meta else "{}",
             new.embedder_id,
             0 if vec is None else len(vec) // 4,
             bytes(new.slot_codes),
@@ -223,6 +223,11 @@ def dump(value: Any) -> str:
         return _to_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{str(value)[:80]!r} is not JSON ({error}); pass plain JSON values") from error
+
+
+@lru_cache(maxsize=4096)
+def _names(names: tuple[str, ...]) -> str:
+    return dump(names)
 
 
 def dump_document(value: Any) -> str:

@@ -29,8 +29,9 @@ def sign_bits(vectors: Vector) -> Signs:
 def alike(signs: Signs, query: NDArray[np.uint64], count: int, mask: Mask) -> Seqs:
     """Rows of the mask [n] whose signs differ least from the query's [w]: ``count`` of them and all that tie."""
     apart = np.zeros(signs.shape[1], np.uint16)
+    differ, counted = np.empty(signs.shape[1], np.uint64), np.empty(signs.shape[1], np.uint8)
     for stored, own in zip(signs, query, strict=True):
-        apart += np.bitwise_count(stored ^ own)
-    apart = np.where(mask, apart, _NEVER)
+        apart += np.bitwise_count(np.bitwise_xor(stored, own, out=differ), out=counted)
+    apart[~mask] = _NEVER
     most = np.partition(apart, count - 1)[count - 1] if count < len(apart) else _NEVER
     return np.flatnonzero((apart <= most) & mask)
