@@ -103,11 +103,13 @@ class FullText:
         held = self._postings.get(term)
         if held is None:
             _attach_vocabulary(connection)
-            found = connection.execute("SELECT doc FROM temp.fulltext_instance WHERE term = ?", (term,)).fetchall()
-            seqs, counts = np.unique(np.fromiter((row[0] for row in found), np.int64, len(found)), return_counts=True)
+            query = "SELECT group_concat(doc) FROM temp.fulltext_instance WHERE term = ?"  # one row: twice as fast
+            seqs = np.fromstring(connection.execute(query, (term,)).fetchone()[0] or "", np.int64, sep=",")
+            seqs.sort(kind="stable")  # they are: costs nothing
+            first = np.flatnonzero(np.diff(seqs, prepend=-1))
             held = self._postings[term] = (
-                np.searchsorted(self._seqs, seqs).astype(np.int32),
-                counts.astype(np.float32),
+                np.searchsorted(self._seqs, seqs[first]).astype(np.int32),
+                np.diff(first, append=len(seqs)).astype(np.float32),
             )
         return held
 
