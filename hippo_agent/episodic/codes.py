@@ -64,7 +64,8 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
             row += vector if energy == 1.0 else vector * energy**0.5
     norms = np.sqrt(np.einsum("ij,ij->i", sums, sums))
     norms[norms == 0.0] = 1.0  # an empty slot; or two opposite features: as good as never
-    return np.rint(sums * (_SCALE / norms)[:, None]).astype(np.int8).tobytes()
+    code: Codes = np.rint(sums * (_SCALE / norms)[:, None]).astype(np.int8)
+    return code.tobytes()
 
 
 def slot_mask(code: Codes) -> Mask:
