@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hippo_agent.model.states import StateCache
 from hippo_agent.recall import Recall
+from hippo_agent.recall.rendering import unverified
+from hippo_agent.types import TRUSTED
 
 if TYPE_CHECKING:
     from hippo_agent.consolidation.versions import Version
@@ -82,10 +84,18 @@ class Asker:
 
         chosen, version = self._answering(model)
         used = self._reader(reader, chosen)
-        messages = [{"role": "user", "content": question}]
-        asked = messages if chosen.is_tiny else with_system(messages, _INSTRUCTION)
+        trusted = tuple(hit for hit in recall.hits if hit.trace.provenance.trust >= TRUSTED)
+        others = tuple(hit for hit in recall.hits if hit.trace.provenance.trust < TRUSTED)
+        if others and not trusted:
+            used = self._reader("prompt", chosen)  # what nobody vouches for is text, never states of the model
+        messages: list[Mapping[str, str]] = [{"role": "user", "content": question}]
+        if chosen.is_tiny:  # it cannot tell a quotation from a memory, and reads what is trusted alone
+            asked = messages
+        else:
+            quoted = unverified(others, room=sum(len(hit.trace.text) for hit in trusted)) if trusted else ""
+            asked = with_system(messages, "\n".join(filter(None, (_INSTRUCTION, quoted))))
         start = time.perf_counter()
-        recalled = pack(recall, dated=not chosen.is_tiny)
+        recalled = pack(replace(recall, hits=trusted or others), dated=not chosen.is_tiny)
         with used.reading([*recalled.traces, *more]) as packed:
             able = len(packed) > 0 or version is not None  # nights teach what needs no trace
             said = chosen.generate(asked, max_new_tokens=room) if able else ""

@@ -19,6 +19,7 @@ from hippo_agent.relational.config import RelationalConfig
 from hippo_agent.spatial.macros import MacroConfig
 from hippo_agent.storage.base import Durability
 from hippo_agent.storage.index.managed import IndexKind
+from hippo_agent.trust.config import TrustConfig
 
 __all__ = ["Config"]
 
@@ -33,6 +34,7 @@ class Config:
     relational: RelationalConfig = field(default_factory=RelationalConfig)
     consolidation: ConsolidationConfig = field(default_factory=ConsolidationConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    trust: TrustConfig = field(default_factory=TrustConfig)  # secrets, quarantine, rates
     macros: MacroConfig = field(default_factory=MacroConfig)  # which habits the map learns
     index: IndexKind = "auto"  # "exact", "chroma", or by size
     durability: Durability = "process"  # "process": survives kill -9; "power": a power cut too, slower

@@ -45,7 +45,7 @@ MAX_PIECES = 64  # episodes that one message may become; what is past them is le
 _SPARE = 50  # times k: facts looked at when only one namespace of several counts
 _CUE_CHARS = 4_000  # of a long message, its end is the cue
 
-_RECALL = re.compile(r"<(memories|facts|place)\b[^>]*>.*?</\1>", re.DOTALL)
+_RECALL = re.compile(r"<(memories|unverified|facts|place)\b[^>]*>.*?</\1>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.stats import Stats, collect
 from hippo_agent.storage.transfer import export_jsonl, import_jsonl
 from hippo_agent.storage.verify import Verification, repair, verify
+from hippo_agent.trust.quarantine import Quarantine
+from hippo_agent.trust.screen import Screen, held_of, told
 from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class Memory:
         self._index = ManagedIndex(self._record, self._mirror, kind=self.config.index)
         self._vectors = BankVectors(embedder or SentenceTransformerEmbedder(), self._record)
         self._facts, vectors = self._fact_store()
+        self._screen = Screen(self.config.trust, clock)
         self._here = PlaceContext(
             self._record,
             self._mirror,
@@ -105,6 +108,7 @@ class Memory:
             config=self.config.recall,
             macros=self.config.macros,
             clock=lambda: clock().timestamp(),
+            redact=self._screen.text,
         )
         encoder = EpisodeEncoder()
         self._episodes = EpisodicStore(
@@ -250,8 +254,10 @@ class Memory:
         now = self._clock()
         clean = [intake.clean_event(self._event(event), now=now, max_chars=self.config.max_chars) for event in events]
         clean = [event if event.place is None else self._here.placed(event) for event in clean]
+        screened = self._screen.all(clean)
         with reporter(progress, len(clean), "remembering") as done:
-            return self._episodes.put(clean, done=done)
+            receipts = self._episodes.put([one.event for one in screened], held=held_of(screened), done=done)
+        return told(receipts, screened)
 
     def end_session(self, session: str | None = None, *, namespace: Sequence[str] | str | None = None) -> list[Receipt]:
         """Decide about the deferred traces of a session, or of all of them; only a write budget defers."""
@@ -416,6 +422,12 @@ class Memory:
         """JSON documents by namespace and key, kept beside the traces: never gated, never recalled."""
         self._open()
         return self._items
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What was set aside in this namespace: `list`, `release(ids, by=...)`, `add(ids, reason=...)`."""
+        self._open()
+        return Quarantine(self._record, self.namespace, clock=self._clock)
 
     # Forgetting and care
 

@@ -16,6 +16,7 @@ __all__ = [
     "EMPTY",
     "SLOT_NAMES",
     "SOURCE_KINDS",
+    "TRUSTED",
     "Cue",
     "Decision",
     "Event",
@@ -40,8 +41,11 @@ DEFAULT_TRUST: Mapping[SourceKind, float] = MappingProxyType(
     {"system": 1.0, "operator": 1.0, "user": 0.8, "tool": 0.5, "model": 0.4, "import": 0.3, "web": 0.2, "unknown": 0.0}
 )
 
+#: From here on a source is trusted: its claims enter the graph alone, its rewards count, readers take its states.
+TRUSTED = 0.3
+
 Status = Literal["active", "deferred", "quarantined"]
-Decision = Literal["write", "merge", "defer", "skip", "duplicate"]
+Decision = Literal["write", "merge", "defer", "skip", "duplicate", "quarantine"]
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 

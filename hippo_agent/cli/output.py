@@ -20,7 +20,14 @@ from rich.text import Text
 if TYPE_CHECKING:
     from hippo_agent.types import Hit, Receipt, Trace
 
-_STYLE = {"write": "green", "merge": "cyan", "duplicate": "cyan", "defer": "yellow", "skip": "yellow"}
+_STYLE = {
+    "write": "green",
+    "merge": "cyan",
+    "duplicate": "cyan",
+    "defer": "yellow",
+    "skip": "yellow",
+    "quarantine": "red",
+}
 
 
 def console() -> Console:

@@ -7,7 +7,7 @@ recalled; `settle` decides which of them stay. Nothing is dropped without a line
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -26,7 +26,7 @@ from hippo_agent.storage.mirror import Mirror
 from hippo_agent.storage.places import PlaceMark
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.signs import alike, sign_bits
-from hippo_agent.types import Event, Namespace, Receipt, Slots, Trace
+from hippo_agent.types import Event, Namespace, Receipt, Signals, Slots, Trace
 
 __all__ = ["EpisodicStore"]
 
@@ -87,14 +87,25 @@ class EpisodicStore:
         self._read_up_to = 0  # the gate's statistics hold the traces up to here
         self._stale = False  # a batch failed: the gate has counted events that were not stored
 
-    def put(self, events: Sequence[Event], *, done: Callable[[int], None] | None = None) -> list[Receipt]:
-        """Decide and write events in order; ``done`` is told how many are finished. Events must be clean."""
+    def put(
+        self,
+        events: Sequence[Event],
+        *,
+        held: Mapping[int, tuple[str, ...]] | None = None,
+        done: Callable[[int], None] | None = None,
+    ) -> list[Receipt]:
+        """Decide and write events in order; ``done`` is told how many are finished. Events must be clean.
+
+        ``held``: by position, why an event is quarantined. It is stored and neither judged nor counted nor merged.
+        """
         receipts: list[Receipt] = []
         for start in range(0, len(events), _BATCH):
             self._stale, stale = True, self._stale  # until the batch is stored
             if stale:
                 self.reread()
-            receipts.extend(self._put_batch(events[start : start + _BATCH]))
+            batch = events[start : start + _BATCH]
+            aside = {at - start: why for at, why in (held or {}).items() if start <= at < start + _BATCH}
+            receipts.extend(self._put_batch(batch, aside))
             self._stale = False
             self._evict()
             if self._unsaved >= _SAVE_EVERY:
@@ -122,7 +133,8 @@ class EpisodicStore:
         """Take deleted traces out of the gate's statistics, the stored ones too: they hold words."""
         reader, words = self._gate.reader, set[str]()
         for trace in traces:
-            self._gate.forget(trace.text, token=trace.id)
+            if trace.status != "quarantined":  # it was never counted
+                self._gate.forget(trace.text, token=trace.id)
             words |= reader.words_of(trace.text)
         reader.drop(self._record.absent(words))
         self._unsaved += len(traces)
@@ -152,11 +164,12 @@ class EpisodicStore:
         """Take traces that came by another way (an import, another process) into the gate's statistics."""
         for batch in self._record.scan(after=self._read_up_to):
             for trace, _ in batch:
-                self._gate.witness(trace)
+                if trace.status != "quarantined":
+                    self._gate.witness(trace)
             self._read_up_to = batch[-1][0].seq
             self._unsaved += len(batch)
 
-    def _put_batch(self, events: Sequence[Event]) -> list[Receipt]:
+    def _put_batch(self, events: Sequence[Event], aside: Mapping[int, tuple[str, ...]]) -> list[Receipt]:
         vectors = self._vectors.embed([event.text for event in events])
         near = _Nearest(self._mirror.refresh(), vectors, events)
         batch = _Batch()
@@ -169,6 +182,10 @@ class EpisodicStore:
             event = replace(event, slots=slots)
             new_id = self._new_id()
             mark = self._mark(event)
+            if i in aside:
+                vector = None if vectors is None else vectors[i]
+                receipts.append(self._set_aside(batch, event, aside[i], new_id, vector, codes))
+                continue
             decided = self._gate.decide(
                 event, token=new_id, nearest=self._neighbour(near, i, batch), place=0.0 if mark is None else mark.signal
             )
@@ -230,6 +247,19 @@ class EpisodicStore:
             embedder_id=None if vector is None else self._vectors.id,
         )
 
+    def _set_aside(
+        self,
+        batch: _Batch,
+        event: Event,
+        reasons: tuple[str, ...],
+        new_id: str,
+        vector: NDArray[np.float32] | None,
+        codes: bytes,
+    ) -> Receipt:
+        decided = GateDecision(decision="quarantine", salience=0.0, reasons=reasons, signals=Signals())
+        batch.rows.append(replace(self._row(event, decided, new_id, vector, codes), status="quarantined", held=reasons))
+        return self._note(batch, event, decided, new_id)
+
     def _note(self, batch: _Batch, event: Event, decided: GateDecision, new_id: str) -> Receipt:
         batch.count(decided.decision)
         batch.notes.append(
@@ -241,7 +271,9 @@ class EpisodicStore:
                 digest=blake2b(event.text.encode(), digest_size=8).hexdigest(),
             )
         )
-        held = {"write": new_id, "defer": new_id, "merge": decided.merge_into}.get(decided.decision)
+        held = decided.merge_into if decided.decision == "merge" else None
+        if decided.decision in ("write", "defer", "quarantine"):
+            held = new_id
         reasons = decided.reasons
         if self._vectors.missing is not None:
             reasons = (*reasons, f"no vector yet: {self._vectors.missing}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hippo_agent.recall.rendering import CLOSE, OPEN, line
+from hippo_agent.recall.rendering import frame, line
 from hippo_agent.types import Hit
 
 __all__ = ["CountTokens", "estimate_tokens", "fit"]
@@ -21,7 +21,7 @@ def fit(hits: Sequence[Hit], budget: int | None, count: CountTokens = estimate_t
     """The hits that fit into the budget together with the block around them, best first; a smaller one may follow."""
     if budget is None:
         return list(hits)
-    left = budget - count(OPEN) - count(CLOSE)
+    left = budget - sum(map(count, frame(hits)))
     kept: list[Hit] = []
     for hit in hits:
         cost = count(line(len(kept) + 1, hit.trace) + "\n")

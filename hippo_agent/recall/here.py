@@ -75,6 +75,7 @@ class PlaceContext:
         config: RecallConfig,
         macros: MacroConfig | None = None,
         clock: Callable[[], float],
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._record = record
         self._mirror = mirror
@@ -84,6 +85,7 @@ class PlaceContext:
         self._config = config
         self._macros = macros
         self._clock = clock
+        self._redact = redact
         self._lock = threading.Lock()
         self._places: Places | None = None
         with record.database.read() as connection:  # a folder of an older format that is read only has none
@@ -104,7 +106,9 @@ class PlaceContext:
                         f"there is no map of namespace {self._namespace!r} here, and none can be made: the folder is "
                         "open read-only; observe something first"
                     )
-                self._places = Places(store, world=self._namespace, macros=self._macros, clock=self._clock)
+                self._places = Places(
+                    store, world=self._namespace, macros=self._macros, clock=self._clock, redact=self._redact
+                )
             return self._places
 
     @property

@@ -54,8 +54,13 @@ class Places:
         plans: PlanConfig | None = None,
         macros: MacroConfig | None = None,
         clock: Callable[[], float] = time.time,
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
-        """``world``: a namespace; worlds are never merged. ``clock``: seconds; may jump, time here never goes back."""
+        """``world``: a namespace; worlds are never merged. ``clock``: seconds; may jump, time here never goes back.
+
+        ``redact``: takes secrets out of a text before anything is kept of it.
+        """
+        self._redact = redact
         self._name = clean_namespace(world)
         self._world = World(store, self._name, plans=plans, clock=clock)
         self._macro_config = macros or MacroConfig()
@@ -101,7 +106,7 @@ class Places:
         with self._world.changing() as changes:
             opening = self._atlas.trail.current is None
             arrival = self._atlas.observe(
-                text,
+                self._redact(text),
                 action=action,
                 view=view,
                 exits=exits,

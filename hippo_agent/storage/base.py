@@ -45,6 +45,7 @@ class NewTrace:
     write_time: datetime
     embedder_id: str | None
     place: PlaceMark | None = None  # where it is remembered: linked in the same transaction
+    held: tuple[str, ...] = ()  # why it is quarantined, when it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

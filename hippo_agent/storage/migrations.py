@@ -13,6 +13,7 @@ from hippo_agent.errors import MigrationError
 from hippo_agent.storage.item_tables import m004_items
 from hippo_agent.storage.lesson_tables import m006_lessons
 from hippo_agent.storage.places import m003_places
+from hippo_agent.storage.quarantine import m007_quarantine
 from hippo_agent.storage.relational_tables import m002_relational, m005_facts_read
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "TOKENIZER", "apply", "schema_version"]
@@ -147,6 +148,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_items,
     m005_facts_read,
     m006_lessons,
+    m007_quarantine,
 )
 
 

@@ -27,6 +27,7 @@ from hippo_agent.storage.base import (
 from hippo_agent.storage.database import Database
 from hippo_agent.storage.notes import Notes, write_notes
 from hippo_agent.storage.places import PlaceMark, link
+from hippo_agent.storage.quarantine import hold
 from hippo_agent.storage.reading import FullRow, RecordReader, find_embedder, find_key, mismatch
 from hippo_agent.storage.rows import (
     IMMUTABLE,
@@ -91,6 +92,7 @@ class SqliteRecord(RecordReader):
             traces: list[Trace] = []
             written: list[Row] = []
             marks: list[tuple[str, PlaceMark]] = []
+            set_aside = [(new.id, new.held) for new in rows if new.held]
             seq = last_seq(connection)
             keys: dict[tuple[Namespace, str], Trace] = {}
             for new in rows:
@@ -112,6 +114,8 @@ class SqliteRecord(RecordReader):
             self.check_embedder(connection, written)
             insert(connection, written)
             link(connection, marks)
+            if set_aside:
+                hold(connection, set_aside, micros(self._clock()))
             write_notes(connection, notes)
         return traces
 
