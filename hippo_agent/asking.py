@@ -144,6 +144,7 @@ class Asker:
             return base, None
         key = f"{id(base)}{_UNDER}{version.folder}"
         if key not in self._models:
+            version.check()
             self._models[key] = base.under(version.folder)
         return self._models[key], version.number
 

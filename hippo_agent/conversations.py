@@ -21,6 +21,7 @@ from hippo_agent.types import DEFAULT_TRUST, Event, Namespace, Provenance, Sourc
 __all__ = ["Conversation", "Question", "Turn", "load", "parse"]
 
 ADVERSARIAL = 5  # LoCoMo's category of questions whose premise is false
+_MAX_BYTES = 256 * 1024 * 1024  # of a file; it is read whole
 _SESSION = re.compile(r"session_(\d+)")
 _TURN_ID = re.compile(r"D:?(\d+):(\d+)")  # two ids may share a string, and "D:11:26" means D11:26
 _TIME = "%I:%M %p on %d %B, %Y"
@@ -73,13 +74,19 @@ class Conversation:
 
 def load(path: str | Path) -> list[Conversation]:
     """The conversations of a file; `DataError` when it is not in the format."""
+    if (size := Path(path).stat().st_size) > _MAX_BYTES:
+        raise DataError(f"{str(path)!r} has {size} bytes, at most {_MAX_BYTES} are read; cut it into several files")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as exc:
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+    except (UnicodeDecodeError, ValueError, RecursionError) as exc:
         raise DataError(
             f"{str(path)!r} is not a JSON file: {exc}; give a conversation file in the LoCoMo format"
         ) from exc
     return parse(content, name=str(path))
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def parse(content: object, *, name: str = "the file") -> list[Conversation]:

@@ -23,6 +23,7 @@ from hippo_agent.errors import Locked
 from hippo_agent.nights import Nights
 from hippo_agent.recall.here import PlaceContext
 from hippo_agent.relational.store import FactStore
+from hippo_agent.storage.copies import BACKUPS
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.selecting import Selector, chosen, resting_on, spaces_below
@@ -33,7 +34,6 @@ __all__ = ["Forgetting", "Forgotten", "Selector"]
 logger = logging.getLogger(__name__)
 
 _DUE = "purge"  # in the record while bytes of forgotten traces may be left in the files
-BACKUPS = "backups"  # in the record: copies that were made, by `Memory.backup`
 _COUNTED = {
     "facts": "fact",
     "names": "entity",

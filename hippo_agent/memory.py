@@ -41,6 +41,7 @@ from hippo_agent.relational.extraction.choice import LazyExtractor
 from hippo_agent.relational.facade import Facts
 from hippo_agent.relational.fact_vectors import FactVectors
 from hippo_agent.relational.store import FactStore
+from hippo_agent.storage.copies import Backup, backup
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.items import Items
 from hippo_agent.storage.mirror import Mirror
@@ -506,15 +507,24 @@ class Memory:
         self._open()
         return collect(self._record, index=self._index.serving)
 
+    def backup(self, target: str | Path) -> Backup:
+        """Copy this memory, adapters included, into a new folder, also while it is in use. `hippo restore` takes it."""
+        self._open()
+        return backup(self._record, target, now=self._clock())
+
     def export_jsonl(self, path: str | Path) -> int:
         """Write every trace, with its vector, provenance and repeats, to a JSON lines file; returns how many."""
         self._open()
         return export_jsonl(self._record, path, more=self._here.lines())
 
-    def import_jsonl(self, path: str | Path) -> int:
-        """Take in an exported file: all of it or nothing, never through the gate. Returns how many traces are new."""
+    def import_jsonl(self, path: str | Path, *, max_trust: float = 1.0) -> int:
+        """Take in an exported file: all of it or nothing, never through the gate. Returns how many traces are new.
+
+        ``max_trust`` caps what a file that others made claims for its traces.
+        """
         self._open()
-        found = import_jsonl(self._record, path, other=self._here.importer())
+        cap = intake.unit_interval(max_trust, what="max_trust")
+        found = import_jsonl(self._record, path, max_trust=cap, other=self._here.importer())
         self._episodes.catch_up()
         return found.traces
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hippo_agent.errors import ModelUnavailable
 
-__all__ = ["FILES", "file_digest", "from_hub", "quiet_loading", "weights_digest"]
+__all__ = ["FILES", "check_header", "file_digest", "from_hub", "quiet_loading", "weights_digest"]
 
 logger = logging.getLogger(__name__)
+
+_MAX_HEADER = 1024 * 1024  # bytes; the format itself allows a hundred times as much
 
 #: What a language model's folder holds, as far as we load it.
 FILES = ("*.json", "*.jinja", "*.txt", "*.safetensors", "*.model")
@@ -61,6 +65,33 @@ def quiet_loading() -> Iterator[None]:
             os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)
         else:
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = before
+
+
+def check_header(file: Path, names: re.Pattern[str] | None = None) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of a safetensors file, read without loading any of them.
+
+    ``names``: what they may be called. Raises ModelUnavailable: a header that is too large or not whole, a name that is
+    not allowed, tensors that do not fill the file exactly.
+    """
+    wrong = f"{str(file)!r} is not a whole safetensors file"
+    with file.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        length = int.from_bytes(stream.read(8), "little")
+        if size < 8 or length > min(_MAX_HEADER, size - 8):
+            raise ModelUnavailable(f"{wrong}: a header of {length} bytes; fetch or train it again")
+        raw = stream.read(length)
+    try:
+        entries = {name: entry for name, entry in json.loads(raw).items() if name != "__metadata__"}
+        shapes = {name: tuple(int(side) for side in entry["shape"]) for name, entry in entries.items()}
+        ends = sorted((int(entry["data_offsets"][0]), int(entry["data_offsets"][1])) for entry in entries.values())
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as exc:
+        raise ModelUnavailable(f"{wrong} ({exc}); fetch or train it again") from exc
+    starts = [0, *(end for _, end in ends)]
+    if [start for start, _ in ends] != starts[:-1] or starts[-1] != size - 8 - length:
+        raise ModelUnavailable(f"{wrong}: its tensors do not fill it; fetch or train it again")
+    if names is not None and (odd := [name for name in shapes if not names.fullmatch(name)]):
+        raise ModelUnavailable(f"{str(file)!r} holds {odd[0]!r}, which no adapter has; train it again")
+    return shapes
 
 
 def weights_digest(folder: Path) -> str:

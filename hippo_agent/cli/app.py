@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from hippo_agent import __version__
-from hippo_agent.cli import care, facts, files, forgetting, maps, measure, model, nights, quarantine, traces
+from hippo_agent.cli import care, copies, facts, files, forgetting, maps, measure, model, nights, quarantine, traces
 from hippo_agent.errors import HippoError
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -72,6 +72,9 @@ app.command("graph")(facts.graph)
 app.command("stats")(care.stats)
 app.command("forget")(forgetting.forget)
 app.command("quarantine")(quarantine.quarantine)
+app.command("backup")(copies.backup)
+app.command("restore")(copies.restore)
+app.command("salvage")(copies.salvage)
 app.command("export")(files.export)
 app.command("map")(maps.map_)
 app.command("doctor")(care.doctor)

@@ -159,6 +159,7 @@ class Consolidation:
         if version is None:
             return night.known(items)
         try:
+            version.check()
             model = lora.load(night.base.model, version.folder)
         except AdapterError:  # damaged: the base is asked, and everything is taught anew
             return night.known(items)

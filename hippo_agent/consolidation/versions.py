@@ -24,6 +24,7 @@ from typing import Any
 
 from hippo_agent.errors import AdapterError
 from hippo_agent.storage.locks import FileLock
+from hippo_agent.weights import file_digest
 
 __all__ = ["Version", "Versions"]
 
@@ -45,6 +46,14 @@ class Version:
     def traces(self) -> frozenset[str]:
         """Ids of the traces that were replayed into it."""
         return frozenset(self.manifest["traces"])
+
+    def check(self) -> None:
+        """AdapterError unless the weights are those that were published."""
+        wanted = self.manifest.get("weights_sha256")  # older versions have none
+        if wanted is not None and file_digest(self.folder / _WEIGHTS) != wanted:
+            raise AdapterError(
+                f"the weights in {str(self.folder)!r} are not those of its manifest; run `hippo rollback`"
+            )
 
     @property
     def promoted(self) -> bool:
@@ -115,7 +124,7 @@ class Versions:
     def publish(self, draft: Path, manifest: Mapping[str, Any]) -> Version:
         """Make a version of a draft that holds the weights; it does not serve yet."""
         number = max([version.number for version in self.all()] + [self._highest()], default=0) + 1
-        whole = {**manifest, "version": number}
+        whole = {**manifest, "version": number, "weights_sha256": file_digest(draft / _WEIGHTS)}
         _write(draft / _MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False))
         target = self.folder / f"v{number:04d}"
         _write(self.folder / "last", str(number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hippo_agent.errors import ConfigError, MissingExtra, ModelUnavailable, OutOfMemory
-from hippo_agent.weights import from_hub, quiet_loading
+from hippo_agent.weights import check_header, from_hub, quiet_loading
 
 __all__ = ["HIPPO_TINY", "Loaded", "adapted", "find", "load", "memory_guarded"]
 
@@ -26,6 +27,7 @@ _REMEDY = (
     "Fetch it once on a machine with network (huggingface-cli download), pass a local folder, or use the model that "
     f"is in the package: LocalModel({HIPPO_TINY!r})"
 )
+_LORA = re.compile(r"base_model\.[\w.-]{1,500}")  # what the tensors of an adapter are called
 _HEADROOM = 1.2  # weights alone are not all that a model needs
 _OUT = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
@@ -207,6 +209,7 @@ def adapted(model: Any, adapter: Path) -> Any:
 
     if not (adapter / "adapter_model.safetensors").is_file():
         raise ModelUnavailable(f"{str(adapter)!r} has no adapter_model.safetensors; name the folder of a saved adapter")
+    check_header(adapter / "adapter_model.safetensors", _LORA)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft reads a property that transformers renames

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -26,9 +27,12 @@ from hippo_agent.errors import (
 from hippo_agent.storage import migrations
 from hippo_agent.storage.base import Durability
 from hippo_agent.storage.locks import FileLock, held
+from hippo_agent.storage.mounts import network_filesystem
 from hippo_agent.storage.opening import BUSY_MS, check_format, check_header, connect, create, translated, writable
 
 __all__ = ["Database"]
+
+logger = logging.getLogger(__name__)
 
 
 _LOG_BYTES = 16 * 1024 * 1024  # the log is folded into the file when it has grown by this much
@@ -54,6 +58,12 @@ class Database:
         self._open_lock = FileLock(path.parent / "open.lock")
         self.read_only = read_only or not writable(path)
         self._open()
+        if (kind := network_filesystem(path.parent)) is not None:
+            logger.warning(
+                "%s is on a network file system (%s): processes of several hosts damage the memory; use a local disk",
+                path.parent,
+                kind,
+            )
         _databases.add(self)
 
     @contextmanager

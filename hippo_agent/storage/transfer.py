@@ -27,6 +27,7 @@ from hippo_agent.types import SLOT_NAMES, Event, Provenance, Slots, SourceKind, 
 __all__ = ["Imported", "export_jsonl", "import_jsonl"]
 
 MAX_LINE = 4 * 1024 * 1024  # bytes: a text of a million characters, its slots and meta, and a vector
+MAX_LINES = 20_000_000
 MAX_DEPTH = 32
 _BATCH = 500
 
@@ -172,6 +173,8 @@ def import_jsonl(
     skipped: set[str] = set()
     with Path(source).open("rb") as file, record.database.write(durable=True) as connection:
         for number, raw in _lines(file):
+            if number > MAX_LINES:
+                raise ImportFailed(f"{str(source)!r} has more than {MAX_LINES} lines; cut it, nothing was imported")
             outcome: str | None
             try:
                 found = _load(raw)
