@@ -1,11 +1,11 @@
 """Recall by association: the passage that a question needs but never names.
 
 A question names a first thing; the passage about it names a second; the answer stands with the second. So the best
-passages of a first ranking hand part of their score on, over three kinds of links:
+passages of a first ranking hand part of their score on, over these kinds of links:
 
 - *out*: a sentence of the first passage names what another passage is about;
-- *in*: a sentence of another passage names what the first passage is about (counts half);
-- *shared*: both name the same rare thing (counts by its rarity).
+- *shared*: both name the same rare thing (counts by its rarity);
+- *in*: a sentence of another passage names what the first passage is about. Off: it gained nothing on any data.
 
 A link is worth what its sentence has to do with the question (cosine), plus the words of the question that the second
 passage holds and the first lacks. A passage takes the best link offered to it, not the sum: many loose ties must not
@@ -41,7 +41,7 @@ class AssociationConfig:
     seeds: int = 5  # passages that hand score on
     named: float = 1.0  # bonus of a passage whose heading the question names
     cosine: float = 1.0  # weight of the passage's similarity beside word coverage, both in [0, 1]
-    incoming: float = 0.5  # weight of a link from a passage that names a seed's topic
+    incoming: float = 0.0  # weight of a link from a passage that names a seed's topic; .5 was tried
     shared: float = 1.2  # weight of a name that both mention, times its rarity
     trust: float = 1.5  # weight of all links when the question names a topic, 1 otherwise
     holders: int = 50  # a name held by more passages links nothing
@@ -190,7 +190,7 @@ class _Offers:
                     rarity = math.log(len(self.index) / len(rows)) / math.log(max(len(self.index), 2))
                     for row in rows:
                         offer(row, "fact", name, (seed, -1), self.config.shared * rarity * float(gain[row]))
-        if passage.topic:
+        if passage.topic and self.config.incoming:
             for mention in self.incoming(passage.topic):
                 there = (mention.row, mention.sentence)
                 weight = self.config.incoming * (self.relevance(there) + float(gain[mention.row]))

@@ -1,9 +1,10 @@
 """``multihop``: questions whose second passage is never named in them.
 
 Each passage is a document of its own; ranked are passages. ``association`` is the relational store's ranking alone
-(`relational.association`) from titles, names and sentence vectors, no LLM. Each row below it leaves one part out.
-With triples (OpenIE results of somebody else's model) ``association-triples`` shows the graph apart from the extractor.
-``pagerank`` is the graph of triples in HippoRAG 2's way (`evaluation.graphs`), of the given triples or of our tagger's.
+(`relational.association`) from titles, names and sentence vectors, no LLM. Each row below it leaves one part out, or
+adds one that is off. With triples (OpenIE results of somebody else's model) ``association-triples`` shows the graph
+apart from the extractor. ``pagerank`` is the graph of triples in HippoRAG 2's way (`evaluation.graphs`), of the given
+triples or of our tagger's.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ __all__ = ["ABLATIONS", "OWN", "run"]
 
 DEPTH = 10
 
-#: What is left out, and the setting that leaves it out.
+#: What is left out (-) or added (+), and the setting that does it.
 ABLATIONS = {
     "association": AssociationConfig(),
     "- links": AssociationConfig(seeds=0),
     "- sentence relevance": AssociationConfig(relevance=False),
     "- new words": AssociationConfig(gain=False),
     "- shared names": AssociationConfig(shared=0.0),
-    "- incoming links": AssociationConfig(incoming=0.0),
     "- trust by question": AssociationConfig(trust=1.0),
     "- named topics": AssociationConfig(named=0.0),
+    "+ incoming links": AssociationConfig(incoming=0.5),
 }
 
 #: Names of all systems that only this suite has.

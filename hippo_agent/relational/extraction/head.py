@@ -24,7 +24,7 @@ _REACH = 32  # words to either side of the predicate that are told apart by dist
 
 
 class TaggingHead(nn.Module):
-    """``predicates``: [b, n] logits; ``forward``: [b, n, 4] logits of the tags, given one predicate a row."""
+    """``inside`` makes word states small, once a sentence; ``predicates`` and ``forward`` (the tags) start from it."""
 
     def __init__(self, features: int = 1152, d: int = 192, layers: int = 2) -> None:
         super().__init__()
@@ -40,20 +40,28 @@ class TaggingHead(nn.Module):
         self.enc = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.out = nn.Linear(d, 4)
 
-    def predicates(self, states: Tensor) -> Tensor:
-        """[b, n, f] -> [b, n]: how likely each word is the head of a predicate, seen with its neighbours."""
-        inside = self.drop(self.ln(self.inp(states)))
-        before = nn.functional.pad(inside, (0, 0, 1, 0))[:, :-1]
-        after = nn.functional.pad(inside, (0, 0, 0, 1))[:, 1:]
-        logits: Tensor = self.pred(torch.cat([inside, before, after], dim=-1))
+    def inside(self, states: Tensor) -> Tensor:
+        """[b, n, f] -> [b, n, d]."""
+        small: Tensor = self.ln(self.inp(states))
+        return small
+
+    def predicates(self, inside: Tensor) -> Tensor:
+        """[b, n, d] -> [b, n] logits: how likely each word is the head of a predicate, seen with its neighbours."""
+        dropped = self.drop(inside)
+        before = nn.functional.pad(dropped, (0, 0, 1, 0))[:, :-1]
+        after = nn.functional.pad(dropped, (0, 0, 0, 1))[:, 1:]
+        logits: Tensor = self.pred(torch.cat([dropped, before, after], dim=-1))
         return logits[..., 0]
 
-    def forward(self, states: Tensor, heads: Tensor, mask: Tensor) -> Tensor:
-        """states [b, n, f], heads [b] positions, mask [b, n] True for words -> [b, n, 4]."""
-        inside = self.drop(self.ln(self.inp(states)))
-        places = torch.arange(states.shape[1], device=states.device)
+    def forward(self, inside: Tensor, heads: Tensor, mask: Tensor) -> Tensor:
+        """Logits of the tags, given one predicate a row.
+
+        inside [b, n, d], heads [b] positions, mask [b, n] True for words -> [b, n, 4].
+        """
+        dropped = self.drop(inside)
+        places = torch.arange(inside.shape[1], device=inside.device)
         distance = (places[None] - heads[:, None]).clamp(-_REACH, _REACH) + _REACH
-        told = inside + self.pos(distance) + self.hp(inside[torch.arange(len(heads)), heads])[:, None]
+        told = dropped + self.pos(distance) + self.hp(dropped[torch.arange(len(heads)), heads])[:, None]
         tags: Tensor = self.out(self.enc(told, src_key_padding_mask=~mask))
         return tags
 

@@ -20,45 +20,37 @@ from numpy.typing import NDArray
 
 from hippo_agent.embedding.token_states import MiniLMWordStates, WordStates
 from hippo_agent.relational.extraction.base import Source
-from hippo_agent.relational.extraction.grammar import AUXILIARIES, BE, HAVE, PREPOSITIONS, SUBJECT_PRONOUNS
+from hippo_agent.relational.extraction.decoding import Reading, decode, opens_infinitive
+from hippo_agent.relational.extraction.grammar import NEGATIONS, SUBJECT_PRONOUNS
 from hippo_agent.relational.extraction.nominal import CONFIDENCE, nominal
 from hippo_agent.relational.extraction.patterns import PatternExtractor
+from hippo_agent.relational.extraction.verbs import with_plain_verbs
 from hippo_agent.relational.facts import Triple
 from hippo_agent.relational.words import sentences
 
 if TYPE_CHECKING:
     from hippo_agent.relational.extraction.head import TaggingHead
 
-__all__ = ["WEIGHTS", "Reading", "TaggerConfig", "TaggerExtractor"]
+__all__ = ["WEIGHTS", "TaggerConfig", "TaggerExtractor"]
 
 WEIGHTS = Path(__file__).parent / "weights" / "tagger.safetensors"
 _WORD = re.compile(r"n['’]t\b|\w+?(?=n['’]t\b)|\w+(?:[-.]\w+)*|['’]\w+|[^\w\s]")
-_EDGE = frozenset({",", ".", ";", ":", "--", "''", '"', "``", "and", "but", "or", "(", ")"})
 _MOST_WORDS = 200
-_VERBS_OF_STATE = frozenset({"is", "are", "was", "were", "has", "have", "had"})
+_BATCH = 16  # sentences that are read together
+_ROWS = 64  # predicates that are read together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggerConfig:
-    """How readily it speaks. Chosen while looking at CaRB's development sentences, so its score there is in-sample."""
+    """How readily it speaks. Chosen while looking at every other one of CaRB's development sentences."""
 
     predicate: float = 0.05  # probability from which a word is tried as a predicate
     state: float = 0.6  # probability given to a be or have that is no auxiliary
     outside: float = 0.7  # factor on the probability that a word belongs to no argument
-    steady: float = 0.5  # cost in nats of changing the tag from one word to the next
-    participle: float = 0.7  # factor on the confidence of a bare "-ing" predicate, which is often half a clause
-    confidence: float = 0.4  # from here on a triple is handed out by `extract`
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A triple as positions of words, with its confidence in [0, 1]."""
-
-    predicate: tuple[int, ...]
-    subject: tuple[int, ...]
-    object: tuple[int, ...]
-    confidence: float
-    said: str = ""  # the predicate, when no words of the sentence say it
+    steady: float = 0.3  # cost in nats of changing the tag from one word to the next
+    participle: float = 0.6  # factor on the confidence of a bare "-ing" predicate, which is often half a clause
+    opener: float = 0.4  # factor on the confidence of "agreed" in "agreed to pay", whose triple says both
+    confidence: float = 0.45  # from here on a triple is handed out by `extract`
 
 
 class TaggerExtractor:
@@ -97,11 +89,19 @@ class TaggerExtractor:
 
     def read(self, sentences: Sequence[Sequence[str]]) -> list[list[Reading]]:
         """Readings of sentences given as words, of any confidence, in order of the predicates."""
-        states = self._states.states(sentences)
-        out = []
-        for words, own in zip(sentences, states, strict=True):
-            found = self._verbal(words, own) if len(words) else []
-            out.append(found + [_by_rule(*item) for item in nominal(words)])
+        return self.read_states(sentences, self._states.states(sentences))
+
+    def read_states(
+        self, sentences: Sequence[Sequence[str]], states: Sequence[NDArray[np.float32]]
+    ) -> list[list[Reading]]:
+        """The same for sentences whose word states are there already: [words, dim] each."""
+        out: list[list[Reading]] = [[] for _ in sentences]
+        order = sorted((at for at, words in enumerate(sentences) if words), key=lambda at: len(sentences[at]))
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            found = self._verbal([sentences[at] for at in chosen], [states[at] for at in chosen])
+            for at, readings in zip(chosen, found, strict=True):
+                out[at] = readings + [_by_rule(*item) for item in nominal(sentences[at])]
         return out
 
     @cached_property
@@ -110,119 +110,59 @@ class TaggerExtractor:
 
         return load_heads(self._weights)
 
-    def _verbal(self, words: Sequence[str], states: NDArray[np.float32]) -> list[Reading]:
+    def _verbal(self, sentences: Sequence[Sequence[str]], states: Sequence[NDArray[np.float32]]) -> list[list[Reading]]:
+        """Readings by the heads, for sentences of like length."""
         import torch
 
+        config = self._config
+        lengths = [len(words) for words in sentences]
+        padded = torch.zeros(len(states), max(lengths), states[0].shape[1])
+        for row, own in enumerate(states):
+            padded[row, : len(own)] = torch.from_numpy(own)
+        words = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]  # [b, n]
         with torch.inference_mode():
-            x = torch.from_numpy(states)[None]
-            chances = np.mean([torch.sigmoid(head.predicates(x))[0].numpy() for head in self._heads], axis=0)
-            chances = self._with_states(words, chances)
-            places = [int(k) for k in np.flatnonzero(chances > self._config.predicate)]
-            if not places:
-                return []
-            many = x.expand(len(places), -1, -1)
-            mask = torch.ones(many.shape[:2], dtype=torch.bool)
-            where = torch.tensor(places)
-            tags = np.mean([torch.softmax(h(many, where, mask), dim=-1).numpy() for h in self._heads], axis=0)
-        tags[..., 0] *= self._config.outside
-        tags /= tags.sum(axis=-1, keepdims=True)
-        found = (
-            decode(words, place, float(chances[place]), tags[row], self._config.steady)
-            for row, place in enumerate(places)
-        )
-        return [self._weighed(reading, words) for reading in found if reading is not None]
-
-    def _weighed(self, reading: Reading, words: Sequence[str]) -> Reading:
-        if not words[reading.predicate[0]].lower().endswith("ing"):
-            return reading
-        return replace(reading, confidence=round(reading.confidence * self._config.participle, 3))
-
-    def _with_states(self, words: Sequence[str], chances: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A be or have that stands alone is a predicate; the training data knows none."""
-        out, low = chances.copy(), [word.lower() for word in words]
-        for k in range(1, len(words) - 1):
-            if low[k] not in _VERBS_OF_STATE:
-                continue
-            between = {"not", "n't", "also", "still", "now", "never", "only", "been", "be"}
-            following = next(
-                (
-                    q
-                    for q in range(k + 1, min(len(words), k + 4))
-                    if low[q] not in between and not low[q].endswith("ly")
-                ),
-                None,
-            )
-            if (
-                following is None
-                or chances[following] > 0.3
-                or low[following].endswith(("ed", "ing"))
-                or low[following] == "to"
-            ):
-                continue
-            out[k] = max(out[k], self._config.state)
+            inside = [head.inside(padded) * words[..., None] for head in self._heads]
+            told = [torch.sigmoid(head.predicates(x)).numpy() for head, x in zip(self._heads, inside, strict=True)]
+            chances = [
+                with_plain_verbs(own, mean[: len(own)], config.state)
+                for own, mean in zip(sentences, np.mean(told, axis=0), strict=True)
+            ]
+            rows = [(row, int(k)) for row, own in enumerate(chances) for k in np.flatnonzero(own > config.predicate)]
+            out: list[list[Reading]] = [[] for _ in sentences]
+            for start in range(0, len(rows), _ROWS):
+                chosen = rows[start : start + _ROWS]
+                of = torch.tensor([row for row, _ in chosen])
+                places = torch.tensor([place for _, place in chosen])
+                tags = np.mean(
+                    [
+                        torch.softmax(head(x[of], places, words[of]), dim=-1).numpy()
+                        for head, x in zip(self._heads, inside, strict=True)
+                    ],
+                    axis=0,
+                )
+                tags[..., 0] *= config.outside
+                tags /= tags.sum(axis=-1, keepdims=True)
+                for (row, place), own in zip(chosen, tags, strict=True):
+                    reading = self._reading(sentences[row], place, chances[row], own[: lengths[row]])
+                    out[row] += [reading] if reading is not None else []
         return out
+
+    def _reading(
+        self, words: Sequence[str], place: int, chances: NDArray[np.float32], tags: NDArray[np.float32]
+    ) -> Reading | None:
+        """The triple of one predicate, less sure of it where such predicates are often half a clause."""
+        reading = decode(words, place, chances, tags, self._config.steady)
+        if reading is None:
+            return None
+        factor = self._config.opener if opens_infinitive([word.lower() for word in words], place, chances) else 1.0
+        if words[reading.predicate[0]].lower().endswith("ing"):
+            factor *= self._config.participle
+        return replace(reading, confidence=round(reading.confidence * factor, 3))
 
 
 def split_words(sentence: str) -> list[str]:
     """Words and marks, as the head was trained on: "Ada's" is two words."""
     return _WORD.findall(sentence)
-
-
-def decode(words: Sequence[str], head: int, chance: float, tags: NDArray[np.float32], steady: float) -> Reading | None:
-    """The triple of one predicate from tag probabilities [n, 4]; None without a subject or an object."""
-    low = [word.lower() for word in words]
-    best = _path(tags, head, steady)
-    predicate = {head}
-    k = head - 1
-    while k >= 0 and (best[k] == 1 or low[k] in AUXILIARIES):
-        predicate.add(k)
-        k -= 1
-    while min(predicate) != head and low[min(predicate)] in AUXILIARIES - BE - HAVE and low[min(predicate)] in _ADVERBS:
-        predicate.discard(min(predicate))
-    k = head + 1
-    while k < len(words) and best[k] == 1:
-        predicate.add(k)
-        k += 1
-    if k + 1 < len(words) and low[k] in PREPOSITIONS and best[k] in (1, 3):
-        predicate.add(k)
-    subject = _trimmed([k for k in range(len(words)) if best[k] == 2 and k not in predicate], low)
-    value = _trimmed([k for k in range(len(words)) if best[k] == 3 and k not in predicate], low)
-    if not subject or not value:
-        return None
-    sure = [float(tags[k, best[k]]) for k in (*subject, *value, *sorted(predicate)) if best[k] > 0]
-    return Reading(tuple(sorted(predicate)), tuple(subject), tuple(value), round(chance * float(np.mean(sure)), 3))
-
-
-_ADVERBS = frozenset({"to", "not", "never", "also", "only", "often", "usually", "n't"})
-
-
-def _path(tags: NDArray[np.float32], head: int, steady: float) -> NDArray[np.int64]:
-    """The best sequence of tags (Viterbi) when every change costs ``steady``; the head is the predicate."""
-    scores = np.log(tags + 1e-6)
-    scores[head] = -9.0
-    scores[head, 1] = 0.0
-    change = np.full((4, 4), -steady)
-    np.fill_diagonal(change, 0.0)
-    back = np.zeros(tags.shape, dtype=np.int64)
-    now = scores[0]
-    for k in range(1, len(tags)):
-        options = now[:, None] + change
-        back[k] = options.argmax(axis=0)
-        now = options.max(axis=0) + scores[k]
-    path = [int(now.argmax())]
-    for k in range(len(tags) - 1, 0, -1):
-        path.append(int(back[k, path[-1]]))
-    out = np.array(path[::-1], dtype=np.int64)
-    out[head] = 1
-    return out
-
-
-def _trimmed(places: list[int], low: Sequence[str]) -> list[int]:
-    while places and low[places[0]] in _EDGE:
-        places.pop(0)
-    while places and low[places[-1]] in _EDGE:
-        places.pop()
-    return places
 
 
 def _by_rule(rule: str, subject: range, said: str, value: range) -> Reading:
@@ -237,7 +177,7 @@ def _triple(reading: Reading, words: Sequence[str], source: Source, start: int, 
         subject = source.speaker or ""
     elif low in SUBJECT_PRONOUNS:
         subject = source.topic or ""
-    denied = bool({"not", "n't", "never"} & set(predicate.lower().split()))
+    denied = bool(NEGATIONS & set(predicate.lower().split()))
     if not subject or not value:
         return None
     return Triple(

@@ -68,9 +68,10 @@ def train_head(data: TrainingSet, states: Sequence[NDArray[np.float16]], *, seed
                 tags[row, : len(example.tags)] = torch.tensor(example.tags)
                 truth[row, list(heads[example.sentence])] = 1.0
                 sure[row, list(data.unsure[example.sentence])] = False
-            logits = head(x, places, mask)
+            inside = head.inside(x)
+            logits = head(inside, places, mask)
             loss = nn.functional.cross_entropy(logits.transpose(1, 2), tags, ignore_index=IGNORED, label_smoothing=0.05)
-            loss = loss + nn.functional.binary_cross_entropy_with_logits(head.predicates(x)[sure], truth[sure])
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(head.predicates(inside)[sure], truth[sure])
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             optimizer.step()

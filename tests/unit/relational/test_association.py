@@ -51,6 +51,22 @@ def test_without_the_sentence_both_links_are_worth_the_same() -> None:
     assert blind.index(13) > ranking(index).index(13)
 
 
+def test_incoming_links_are_off_unless_asked_for() -> None:
+    """The film names the director; from the director's page only an incoming link leads back."""
+    index = build([DIRECTOR, FILM])
+    base = np.array([1.0, 0.0], dtype=np.float32)
+    nothing = np.zeros(2, dtype=np.float32)
+
+    def kinds(config: AssociationConfig) -> list[str]:
+        found = associate(
+            index, "Luis Mandoki directed?", base=base, vector=ASKED, similarity=nothing, named=nothing, config=config
+        )
+        return [link.kind for link in found.links.values()]
+
+    assert kinds(AssociationConfig(shared=0.0, seeds=1)) == []
+    assert kinds(AssociationConfig(shared=0.0, seeds=1, incoming=0.5)) == ["in"]
+
+
 def test_the_link_says_over_which_name_and_by_which_sentence() -> None:
     index = build([FILM, COMPOSER, OTHER, DIRECTOR])
     _, found = rank(index, QUESTION, vector=ASKED, similarity=np.zeros(4, dtype=np.float32))

@@ -16,7 +16,7 @@ from hippo_agent.relational.extraction.head import load_heads
 from hippo_agent.relational.extraction.lm import LMExtractor
 from hippo_agent.relational.extraction.nominal import nominal
 from hippo_agent.relational.extraction.patterns import PatternExtractor
-from hippo_agent.relational.extraction.tagger import WEIGHTS, TaggerExtractor, decode, split_words
+from hippo_agent.relational.extraction.tagger import WEIGHTS, TaggerExtractor, split_words
 from hippo_agent.relational.extraction.training_data import align
 from hippo_agent.relational.facts import Triple
 
@@ -98,21 +98,6 @@ def test_verbless_facts() -> None:
     assert found["place"] == ["Luno", "Orano"]
 
 
-def test_the_best_path_fills_a_hole_and_takes_auxiliary_and_preposition() -> None:
-    words = split_words("The old king was sent to the island")
-    tags = np.full((8, 4), 0.1, dtype=np.float32)
-    for place, tag in enumerate((2, 2, 2, 0, 1, 3, 3, 3)):
-        tags[place, tag] = 0.7
-    tags[1] = (0.3, 0.1, 0.29, 0.1)  # a hole in the subject
-    reading = decode(words, 4, 0.9, tags, steady=0.5)
-    assert reading is not None
-    assert [words[k] for k in reading.predicate] == ["was", "sent", "to"]
-    assert [words[k] for k in reading.subject] == ["The", "old", "king"]
-    assert [words[k] for k in reading.object] == ["the", "island"]
-    tags[:3] = (0.9, 0.05, 0.0, 0.05)
-    assert decode(words, 4, 0.9, tags, steady=0.5) is None
-
-
 def test_phrases_are_laid_back_onto_the_nearest_words() -> None:
     words = split_words("the cat saw the dog and the dog ran")
     assert align(words, ["the", "dog"], 8) == {6, 7}
@@ -139,6 +124,33 @@ def test_known_relations_are_read_by_pattern_and_verbless_facts_by_rule() -> Non
     )
     assert ("Teo", "works for", "Halden") in [(t.subject, t.predicate, t.object) for t in found[0]]
     assert ("Ada Rook", "is", "the mayor of Vell") in [(t.subject, t.predicate, t.object) for t in found[0]]
+
+
+class _Noise:
+    """States that depend on the word alone, so that a sentence has the same ones in any company."""
+
+    dim = 1152
+
+    def states(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        def state(word: str) -> NDArray[np.float32]:
+            return np.random.default_rng(len(word)).standard_normal(self.dim).astype(np.float32)
+
+        return [np.stack([state(word) for word in words]) for words in sentences]
+
+
+def test_a_sentence_is_read_alone_as_among_others() -> None:
+    sentences = [
+        split_words(text) for text in ("Ada has a boat.", "Bo, who was ill, sold the old mill to Ines.", "Go.")
+    ]
+    tagger = TaggerExtractor(_Noise())
+    together = tagger.read(sentences)
+    assert sum(map(len, together)) > 0
+    for words, found in zip(sentences, together, strict=True):
+        alone = tagger.read([words])[0]
+        assert [(r.predicate, r.subject, r.object) for r in alone] == [
+            (r.predicate, r.subject, r.object) for r in found
+        ]
+        assert [r.confidence for r in alone] == pytest.approx([r.confidence for r in found], abs=2e-3)
 
 
 def test_words_and_marks_are_split_as_in_training() -> None:
