@@ -38,7 +38,10 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="The data; lures, conflicts, fast-lane, textworld, minigrid, reader need none.")
     ] = None,
-    corpus: Annotated[Path | None, typer.Option(help="multihop: the passages, when the data has none.")] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="multihop: the passages, when the data has none. extraction: documents of Re-DocRED."),
+    ] = None,
     triples: Annotated[
         Path | None, typer.Option(help="multihop: somebody's OpenIE results, in place of our extraction.")
     ] = None,

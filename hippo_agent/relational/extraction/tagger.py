@@ -104,6 +104,11 @@ class TaggerExtractor:
                 out[at] = readings + [_by_rule(*item) for item in nominal(sentences[at])]
         return out
 
+    @property
+    def parameters(self) -> int:
+        """Of all heads together, the embedder's own not counted."""
+        return sum(p.numel() for head in self._heads for p in head.parameters())
+
     @cached_property
     def _heads(self) -> list[TaggingHead]:
         from hippo_agent.relational.extraction.head import load_heads
