@@ -85,8 +85,8 @@ def score_pairs(documents: Sequence[Document], found: Sequence[Collection[Pair]]
 
 def _document(item: Any, where: str) -> Document:
     title = field(item, "title", str, where, _REMEDY)
-    sentences = tuple(" ".join(map(str, words)) for words in field(item, "sents", list, where, _REMEDY))
-    entities = field(item, "vertexSet", list, where, _REMEDY)
+    sentences = tuple(" ".join(map(str, words)) for words in _lists(item, "sents", where))
+    entities = _lists(item, "vertexSet", where)
     labels = field(item, "labels", list, where, _REMEDY)
     mentions = [[_mention(mention, where) for mention in entity] for entity in entities]
     related = {(field(x, "h", int, where, _REMEDY), field(x, "t", int, where, _REMEDY)) for x in labels}
@@ -99,6 +99,13 @@ def _document(item: Any, where: str) -> Document:
         named_in=tuple(frozenset(sentence for _, sentence in held) for held in mentions),
         related=frozenset(_pair(a, b) for a, b in related if a != b),
     )
+
+
+def _lists(item: Any, name: str, where: str) -> list[list[Any]]:
+    found: list[Any] = field(item, name, list, where, _REMEDY)
+    if not all(isinstance(one, list) for one in found):
+        raise DataError(f"{name!r} of {where} is not a list of lists; {_REMEDY}")
+    return found
 
 
 def _mention(mention: Mapping[str, Any], where: str) -> tuple[str, int]:

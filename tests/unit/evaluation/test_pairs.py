@@ -61,6 +61,8 @@ def test_recall_is_over_related_pairs_and_precision_over_linked_ones(tmp_path: P
         ([3], "document 1"),
         ([{**DOCUMENT, "labels": None}], "'labels'"),
         ([{**DOCUMENT, "labels": [{"h": 0, "t": 9}]}], "an entity that is not there"),
+        ([{**DOCUMENT, "sents": [3]}], "not a list of lists"),
+        ([{**DOCUMENT, "vertexSet": [3]}], "not a list of lists"),
         ([{**DOCUMENT, "vertexSet": [[{"sent_id": 0}]]}], "'name'"),
     ],
 )
