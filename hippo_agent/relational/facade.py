@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from hippo_agent.errors import InvalidInput, ModelUnavailable
 from hippo_agent.progress import Progress, reporter
 from hippo_agent.relational.answer import Answer, answer, names_in
 from hippo_agent.relational.entities import Evidence, same_thing
+from hippo_agent.relational.extraction.lm import LMExtractor, chat_of
 from hippo_agent.relational.fact_vectors import FactVectors
 from hippo_agent.relational.facts import Entity, Fact, Resolution
 from hippo_agent.relational.graph import KnowledgeGraph
@@ -83,6 +84,7 @@ class Facts:
         clean_namespace: Callable[[Sequence[str] | str | None], Namespace],
     ) -> None:
         self._store = store
+        self._usual = store.extractor
         self._vectors = vectors
         self._record = record
         self._embed = embed
@@ -124,6 +126,18 @@ class Facts:
         with self._lock:
             self._store.clear()
             return self.catch_up(progress=progress)
+
+    def read_with(self, model: Any) -> None:
+        """From now on read facts by a language model of yours; what it cannot do the usual extractor does.
+
+        Args:
+            model: a function from prompt to reply, a LangChain chat model, a `LocalModel`; None: without one again.
+
+        Raises:
+            InvalidInput: it is none of these.
+        """
+        self._check_open()
+        self._store.extractor = self._usual if model is None else LMExtractor(chat_of(model), self._usual)
 
     def retest(self) -> int:
         """Test every waiting fact again, in the light of all that waits; returns how many were let in."""

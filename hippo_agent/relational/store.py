@@ -52,7 +52,7 @@ class FactStore(FactReader):
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         super().__init__(database, clock=clock)
-        self._extractor = extractor
+        self.extractor = extractor  # of what is read from now on
         self._config = config or PromotionConfig()
         self._followed = 0  # the position that the cached schemas are of
 
@@ -82,7 +82,7 @@ class FactStore(FactReader):
                 return followed
             traces = record.by_seq(sorted({change.seq for change in changes if change.op == "put"}))
             unread = self._unread(traces.values())
-            triples = self._extractor.extract([_source(trace) for trace in unread])
+            triples = self.extractor.extract([_source(trace) for trace in unread])
             with self._database.write() as connection:
                 if _position(connection) != start:  # another process was quicker
                     continue

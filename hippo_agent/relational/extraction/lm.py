@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from hippo_agent.errors import InvalidInput
 from hippo_agent.relational.entities import key
 from hippo_agent.relational.extraction.base import Extractor, Source
 from hippo_agent.relational.facts import Triple
 
-__all__ = ["PROMPT", "LMExtractor"]
+__all__ = ["PROMPT", "LMExtractor", "chat_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ Speaker: %(speaker)s
 >>>"""
 _MOST_FACTS = 50
 _MOST_CHARACTERS = 20_000
+_MOST_TOKENS = 512
 
 
 class _Said(BaseModel):
@@ -49,21 +52,11 @@ class _Reply(BaseModel):
 
 
 class LMExtractor:
-    """``chat``: prompt in, reply out, e.g. ``lambda prompt: model.invoke(prompt).content``.
+    """``chat``: prompt in, reply out; see `chat_of`. ``fallback`` reads what the model cannot, for whatever reason."""
 
-    ``errors`` are the exceptions of the caller's client that mean "not today"; others are bugs and leave.
-    """
-
-    def __init__(
-        self,
-        chat: Callable[[str], str],
-        fallback: Extractor,
-        *,
-        errors: tuple[type[Exception], ...] = (OSError, RuntimeError, ValueError),
-    ) -> None:
+    def __init__(self, chat: Callable[[str], str], fallback: Extractor) -> None:
         self._chat = chat
         self._fallback = fallback
-        self._errors: tuple[type[Exception], ...] = (*errors, ValidationError)
 
     def extract(self, sources: Sequence[Source]) -> list[list[Triple]]:
         """One list of triples for each source; what the model cannot do the fallback does."""
@@ -74,9 +67,35 @@ class LMExtractor:
             try:
                 reply = self._chat(PROMPT % {"speaker": source.speaker or "unknown", "text": source.text})
                 return _checked(_Reply.model_validate(_json(reply)), source)
-            except self._errors as exc:
+            except Exception as exc:  # every client raises errors of its own
                 logger.info("the model's extraction failed (%s); using the fallback", type(exc).__name__)
         return self._fallback.extract([source])[0]
+
+
+def chat_of(model: Any) -> Callable[[str], str]:
+    """A function from prompt to reply, of a chat model.
+
+    ``model``: such a function, something with ``invoke`` (LangChain) or with ``generate`` (`LocalModel`). The reply may
+    be text or a message with ``content`` (text, or LangChain's list of blocks). Raises InvalidInput for anything else.
+    """
+    if callable(getattr(model, "invoke", None)):
+        return lambda prompt: _text(model.invoke(prompt))
+    if callable(getattr(model, "generate", None)):
+        return lambda prompt: _text(model.generate(prompt, max_new_tokens=_MOST_TOKENS))
+    if callable(model):
+        return lambda prompt: _text(model(prompt))
+    raise InvalidInput(
+        f"{model!r:.60} is no chat model; give a function from prompt to reply, or an object with invoke or generate"
+    )
+
+
+def _text(reply: Any) -> str:
+    content = getattr(reply, "content", reply)
+    if isinstance(content, list):
+        content = "".join(block if isinstance(block, str) else str(block.get("text", "")) for block in content)
+    if not isinstance(content, str):
+        raise TypeError(f"the model replied with {type(content).__name__}, not with text")
+    return content
 
 
 def _json(reply: str) -> object:

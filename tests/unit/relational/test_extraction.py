@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hippo_agent.errors import InvalidInput
 from hippo_agent.relational.extraction.base import Source
 from hippo_agent.relational.extraction.dates import find_date, moment
-from hippo_agent.relational.extraction.lm import LMExtractor
+from hippo_agent.relational.extraction.lm import LMExtractor, chat_of
 from hippo_agent.relational.extraction.nominal import nominal
 from hippo_agent.relational.extraction.patterns import PatternExtractor
 from hippo_agent.relational.extraction.tagger import WEIGHTS, TaggerExtractor, split_words
@@ -172,9 +173,39 @@ def test_any_failure_of_the_model_falls_back(reply: str) -> None:
     assert [(t.subject, t.predicate, t.object) for t in lm(reply)] == [("Ada", "lives in", "Rome")]
 
 
-def test_a_client_that_fails_falls_back() -> None:
+class _ApiError(Exception):
+    """A client's own error, of no family that we know."""
+
+
+def test_a_client_that_fails_in_whatever_way_falls_back() -> None:
     def chat(prompt: str) -> str:
-        raise ConnectionError("no network")
+        raise _ApiError("quota")
 
     found = LMExtractor(chat, PatternExtractor()).extract([Source(text="Ada lives in Rome.")])
-    assert len(found[0]) == 1
+    assert [(t.subject, t.predicate, t.object) for t in found[0]] == [("Ada", "lives in", "Rome")]
+
+
+class _Message:
+    def __init__(self, content: object) -> None:
+        self.content = content
+
+
+class _Chain:
+    def invoke(self, prompt: str) -> _Message:
+        return _Message([{"type": "text", "text": "re: "}, prompt])
+
+
+class _Local:
+    def generate(self, prompt: str, *, max_new_tokens: int) -> str:
+        return f"{prompt} {max_new_tokens}"
+
+
+def test_chat_models_of_three_kinds_are_functions_from_prompt_to_reply() -> None:
+    assert chat_of(lambda prompt: prompt.upper())("a") == "A"
+    assert chat_of(lambda prompt: _Message(prompt))("a") == "a"
+    assert chat_of(_Chain())("a") == "re: a"
+    assert chat_of(_Local())("a") == "a 512"
+    with pytest.raises(InvalidInput, match="no chat model"):
+        chat_of("gpt")
+    with pytest.raises(TypeError, match="int"):
+        chat_of(lambda prompt: 3)("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -301,3 +302,20 @@ def test_with_more_headings_than_the_limit_links_rest_and_say_so(
             hits = memory.recall("Where did the author of Zorblax grow up?").hits
             assert all("links" not in hit.reasons for hit in hits)
     assert caplog.text.count("recall over links rests") == 1
+
+
+def test_a_model_handed_over_reads_what_is_written_from_then_on(memory: Memory) -> None:
+    def chat(prompt: str) -> str:
+        said = {"subject": "Zorblax", "predicate": "is guarded by", "object": "Quill"}
+        return json.dumps({"facts": [said]}) if "Zorblax" in prompt else "no idea"
+
+    memory.facts.read_with(chat)
+    memory.write("Quill keeps Zorblax safe.", source="user")
+    memory.write("Ada lives in Rome.", source="user")  # the model fails here
+    assert [fact.text for fact in memory.facts.touching("Zorblax")] == ["Zorblax is guarded by Quill"]
+    assert memory.facts.current("Ada", "lives in").value == "Rome"
+    memory.facts.read_with(None)
+    memory.write("Quill keeps Zorblax warm.", source="user")
+    assert len(memory.facts.touching("Zorblax")) == 1
+    with pytest.raises(InvalidInput, match="no chat model"):
+        memory.facts.read_with(7)
