@@ -529,6 +529,11 @@ class Memory:
         return found.traces
 
     @property
+    def read_only(self) -> bool:
+        """Whether it can only recall: asked for, or because the folder cannot be written."""
+        return self._record.read_only
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed

@@ -6,6 +6,7 @@ What is recalled goes into the system message of the one call, so nothing of it 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import uuid
 from collections import OrderedDict
@@ -40,6 +41,7 @@ from langchain_hippo.tools import hippo_tools
 
 __all__ = ["HippoMemory"]
 
+_log = logging.getLogger(__name__)
 _KNOWN = 4096  # keys and runs remembered in this process; the record knows the rest
 _lock = threading.Lock()
 _VISIBLE = 200  # messages in view that are left out of recall
@@ -72,7 +74,8 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         tools: True gives the model the tools of these stores as well (see `hippo_tools`), or a list of their names.
         name: tells two of them in one agent apart.
 
-    A tool or a model that raises is recorded, and the error goes on. Messages are written once, by their ids.
+    A tool or a model that raises is recorded, and the error goes on. Messages are written once, by their ids. A memory
+    that is read only is recalled from and not written to; that is logged once.
     """
 
     trace_policy = TracePolicy(process_inputs=omit_payload)  # memories are private: they stay out of traces
@@ -105,6 +108,8 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
         self._name = name
         self._clock = clock
         self._scope_of = resolver(self.memory, namespace)
+        if self.memory.read_only:
+            _log.warning("%r is read only: the agent recalls from it, and nothing is written", str(self.memory.folder))
         self._own_tools = frozenset(tool.name for tool in own)
         self._written: OrderedDict[str, None] = OrderedDict()
         self._recalled: OrderedDict[tuple[Namespace, str | None], tuple[str, ...]] = OrderedDict()
@@ -278,7 +283,7 @@ class HippoMemory(AgentMiddleware[Any, Any, Any]):
     def _write(self, events: Sequence[Event]) -> None:
         """Write what is new, in one go."""
         new = [event for event in events if event.key is None or _place(event) not in self._written]
-        if not new:
+        if not new or self.memory.read_only:
             return
         self.memory.write_many(new, progress=False)
         for event in new:

@@ -17,7 +17,7 @@ from langgraph.types import Command, interrupt
 
 from hippo_agent import HashingEmbedder, Memory
 from hippo_agent.context import MAX_PIECES
-from hippo_agent.errors import InvalidInput, MemoryClosed
+from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory
 from hippo_agent.recall.rendering import OPEN
 from langchain_hippo import HippoMemory
 from tests.integrations.langchain.scripted import Scripted
@@ -347,3 +347,27 @@ async def test_a_cancelled_run_leaves_the_memory_whole(memory: Memory) -> None:
     await agent.ainvoke(say("Are you well?"))
     assert memory.verify().clean
     assert "Are you well?" in texts(memory)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_read_only_memory_is_recalled_from_and_not_written_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, asynchronous: bool
+) -> None:
+    """Nothing of a run is lost to it: the agent answers, also when a tool raises."""
+    with Memory(tmp_path, embedder=HashingEmbedder(quiet=True)) as memory:
+        memory.write("My parrot is called Quibble.", source="user")
+    with Memory(tmp_path, embedder=HashingEmbedder(quiet=True), read_only=True) as memory:
+        model = Scripted(lines=[call("broken", city="Oslo")])
+        middleware = HippoMemory(memory)
+        agent = create_agent(model, [broken], middleware=[middleware])
+        with pytest.raises(RuntimeError, match="barometer"):
+            if asynchronous:
+                asyncio.run(agent.ainvoke(say("What is my parrot called?")))
+            else:
+                agent.invoke(say("What is my parrot called?"))
+        assert memory.read_only
+        assert "My parrot is called Quibble." in model.system
+        assert texts(memory) == ["My parrot is called Quibble."]
+        assert [record.levelname for record in caplog.records if "read only" in record.message] == ["WARNING"]
+        with pytest.raises(ReadOnlyMemory):
+            middleware.record_outcome(1.0)

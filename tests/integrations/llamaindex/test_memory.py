@@ -15,7 +15,7 @@ from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.workflow import Context, JsonSerializer
 
 from hippo_agent import HashingEmbedder, Memory
-from hippo_agent.errors import InvalidInput, MemoryClosed
+from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory
 from llama_index_hippo import HippoMemory
 
 
@@ -205,3 +205,13 @@ def test_bad_input_is_a_typed_error(memory: Memory) -> None:
     held.close()
     with pytest.raises(MemoryClosed):
         memory.write("x", source="user")
+
+
+def test_a_read_only_memory_gives_the_chat_and_refuses_another_message(tmp_path: Path) -> None:
+    with Memory(tmp_path, embedder=HashingEmbedder(quiet=True)) as memory:
+        HippoMemory.from_defaults(memory, session="monday").put(user("My parrot is called Quibble."))
+    with Memory(tmp_path, embedder=HashingEmbedder(quiet=True), read_only=True) as memory:
+        chat = HippoMemory.from_defaults(memory, session="monday")
+        with pytest.raises(ReadOnlyMemory):
+            chat.put(user("And my cat Mora."))
+        assert chat.get_all() == [user("My parrot is called Quibble.")]
