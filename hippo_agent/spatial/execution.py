@@ -6,6 +6,7 @@
         run.report(arrival.place)
 
 On a mismatch: further along the route, the steps between are skipped; else a new plan to the goal from where one is.
+An action that failed and moved nothing skips nothing: being at the right place is not having done it.
 It stops with a reason after twice the expected steps or when one action is repeated three times at one place. It only
 hands out actions as text; nothing is ever executed here.
 """
@@ -48,14 +49,20 @@ class Execution:
         replan: Replan | None = None,
         find: Callable[[str], str] = lambda place: place,
         failed: Callable[[str, str], None] | None = None,
+        blocked: Callable[[str, str], bool] = lambda place, action: False,
     ) -> None:
-        """``find`` reads place ids through the aliases; ``failed`` is told (place, action) of each mismatch."""
+        """``find`` reads place ids through the aliases; ``failed`` is told (place, action) of each mismatch.
+
+        ``blocked`` says whether an action is blocked at a place by now: then a new way is taken at once.
+        """
         self._steps = list(steps)
         self._at = 0
         self._replan = replan
         self._find = find
         self._failed = failed
+        self._blocked = blocked
         self._budget = max(4, 2 * len(self._steps))
+        self._was = self._steps[0].place if self._steps else ""  # where the running step began, "" when not known
         self._taken: Counter[tuple[str, str]] = Counter()
         self.state: State = "running" if self._steps else "done"
         self.reason = ""
@@ -78,7 +85,7 @@ class Execution:
 
     def next_action(self) -> str | None:
         """What to do now; None when done or given up."""
-        if self.state != "running":
+        if self.state != "running" or not self._clear():
             return None
         step = self._steps[self._at]
         self._taken[step.place, step.action] += 1
@@ -97,6 +104,8 @@ class Execution:
             return self.state
         step = self._steps[self._at]
         here = None if place is None else self._find(place)
+        stuck = here is not None and here == self._find(self._was)
+        self._was = here or ""
         if ok is not False and (not step.expected or here is None or self._is(here, step.expected)):
             self._at += 1
             if self._at == len(self._steps):
@@ -105,20 +114,29 @@ class Execution:
         self.mismatches += 1
         if self._failed is not None and step.place:
             self._failed(step.place, step.action)
-        if here is not None and self._rejoin(here):
+        if here is not None and not stuck and self._rejoin(here):
             return self.state
-        if here is not None and self._replan is not None and self.goal:
-            plan = self._replan(here, self.goal)
-            if plan.found:
-                self._steps = _paces(plan.steps)
-                self._at = 0
-                if not self._steps:
-                    self.state = "done"
-                return self.state
-            self._stop(plan.reason)
+        if here is not None and self._replan is not None and self.goal and not (stuck and self._is(here, self.goal)):
+            self._turn(self._replan(here, self.goal))
             return self.state
-        self._stop(f"{step.action!r} did not lead where it should")
+        self._stop(f"{step.action!r} did not " + ("work" if stuck else "lead where it should"))
         return self.state
+
+    def _clear(self) -> bool:
+        """Whether something is left to do: around what was blocked meanwhile, if there is a way around."""
+        ahead = self._steps[self._at :]
+        if self._replan is not None and any(self._blocked(step.place, step.action) for step in ahead if step.place):
+            self._turn(self._replan(ahead[0].place or self._was, self.goal))
+        return self.state == "running"
+
+    def _turn(self, plan: Plan) -> None:
+        """Go on along another plan, or stop with its reason."""
+        if not plan.found:
+            self._stop(plan.reason)
+            return
+        self._steps, self._at = _paces(plan.steps), 0
+        if not self._steps:
+            self.state = "done"
 
     def _rejoin(self, here: str) -> bool:
         """Further along the same route: go on from there."""

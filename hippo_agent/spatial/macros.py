@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from hippo_agent.spatial import actions
 
 Symbol = tuple[str, ...]
 Pair = tuple[Symbol, Symbol]
+_Spot = tuple[int, int]  # (trajectory, position)
 
 __all__ = ["Act", "Macro", "MacroConfig", "Trajectory", "distil", "suggest", "template", "without_loops"]
 
@@ -79,7 +80,7 @@ class Macro:
     starts: frozenset[str] = frozenset()  # places it began at; empty: anywhere
     after: tuple[frozenset[str], ...] = ()  # places seen after each step; empty: not checked
     support: int = 0
-    gain: float = 0.0  # bits it saves on the journal it was found in
+    gain: float = 0.0  # bits that it saves on the journal it was found in, once its parts are there
     trajectories: tuple[str, ...] = ()
     uses: int = 0
     successes: int = 0
@@ -152,13 +153,6 @@ class Macro:
         )
 
 
-@dataclass
-class _Found:
-    """Where a sequence of templates occurs: (trajectory, position)."""
-
-    at: list[tuple[int, int]] = field(default_factory=list)
-
-
 def template(action: str) -> tuple[str, tuple[str, ...]]:
     """An action without its arguments, and the arguments: "put knife in purse" -> "put * in *", ("knife", "purse")."""
     if actions.direction(action) is not None:
@@ -202,26 +196,19 @@ def distil(
     good = [(each.id, without_loops(each.acts)) for each in trajectories if each.success]
     shapes = [[template(act.action)[0] for act in acts] for _, acts in good]
     sequences, gains = _merge_pairs(shapes, config)
-    places: dict[tuple[str, ...], _Found] = defaultdict(_Found)
-    for number, shape in enumerate(shapes):
-        for sequence in sequences:
-            size = len(sequence)
-            for at in range(len(shape) - size + 1):
-                if tuple(shape[at : at + size]) == sequence:
-                    places[sequence].at.append((number, at))
-    found: list[Macro] = []
-    for sequence in sequences:
-        where = places[sequence].at
+    at = {sequence: _occurrences(sequence, shapes) for sequence in sequences}
+    fit: dict[Symbol, tuple[str, ...]] = {}  # sequence -> the trajectories that support it
+    for sequence, where in at.items():
         support = {good[number][0] for number, _ in where}
-        starts = {good[number][1][at].place for number, at in where}
-        if len(support) < config.support or ("" not in starts and len(starts) < config.starts):
-            continue
-        found.append(_macro(sequence, [good[n][1][at : at + len(sequence)] for n, at in where], sorted(support), gains))
-    found.sort(key=lambda macro: (-macro.gain, macro.steps))
-    admitted: list[Macro] = []
-    for macro in found:
-        if not any(_inside(macro.steps, other.steps) and other.support >= macro.support for other in admitted):
-            admitted.append(macro)
+        starts = {good[number][1][position].place for number, position in where}
+        if len(support) >= config.support and ("" in starts or len(starts) >= config.starts):
+            fit[sequence] = tuple(sorted(support))
+    wholes = _wholes({sequence: at[sequence] for sequence in fit}, gains)
+    found = [
+        _macro(sequence, [good[n][1][i : i + len(sequence)] for n, i in at[sequence]], fit[sequence], gain)
+        for sequence, gain in wholes.items()
+    ]
+    admitted = sorted(found, key=lambda macro: (-macro.gain, macro.steps))
     before = {macro.id: macro for macro in known}
     return [_with_record(macro, before.get(macro.id)) for macro in admitted[: config.most]]
 
@@ -281,8 +268,7 @@ def _merge_pairs(shapes: Sequence[Sequence[str]], config: MacroConfig) -> tuple[
         if shorter >= length:
             refused.add(choice)
             continue
-        parts = gains.get(choice[0], 0.0) + gains.get(choice[1], 0.0)
-        gains[joined] = max(gains.get(joined, 0.0), parts) + length - shorter  # a whole saves what its parts saved too
+        gains[joined] = gains.get(joined, 0.0) + length - shorter
         texts, made, length = candidate, rules, shorter
     return [sequence for sequence in made if len(sequence) >= config.shortest], gains
 
@@ -311,7 +297,7 @@ def _macro(
     sequence: tuple[str, ...],
     occurrences: Sequence[Sequence[Act]],
     support: Sequence[str],
-    gains: Mapping[Symbol, float],
+    gain: float,
 ) -> Macro:
     arguments = [[template(act.action)[1] for act in acts] for acts in occurrences]
     slots: dict[tuple[str, ...], int] = {}  # values over the occurrences -> parameter number
@@ -337,7 +323,7 @@ def _macro(
         starts=frozenset() if "" in starts else starts,
         after=() if any("" in places for places in after) else after,
         support=len(support),
-        gain=round(gains[sequence], 3),
+        gain=round(gain, 3),
         trajectories=tuple(support),
     )
 
@@ -356,9 +342,38 @@ def _with_record(macro: Macro, before: Macro | None) -> Macro:
     )
 
 
-def _inside(steps: Sequence[str], other: Sequence[str]) -> bool:
-    size = len(steps)
-    return any(tuple(other[at : at + size]) == tuple(steps) for at in range(len(other) - size + 1))
+def _occurrences(sequence: Symbol, shapes: Sequence[Sequence[str]]) -> list[_Spot]:
+    size = len(sequence)
+    return [
+        (number, position)
+        for number, shape in enumerate(shapes)
+        for position in range(len(shape) - size + 1)
+        if tuple(shape[position : position + size]) == sequence
+    ]
+
+
+def _wholes(at: Mapping[Symbol, Sequence[_Spot]], gains: Mapping[Symbol, float]) -> dict[Symbol, float]:
+    """Without the sequences that occur only as a part of one and the same longer one, which has their gain too.
+
+    All others stay, parts beside wholes: the short ones are what fits elsewhere.
+    """
+    kept = {sequence: gains[sequence] for sequence in sorted(at, key=lambda sequence: (len(sequence), sequence))}
+    for part in list(kept):
+        spots = set(at[part])
+        for whole in reversed(kept):
+            offsets = _inside(part, whole)
+            if offsets and spots <= {(number, start + offset) for number, start in at[whole] for offset in offsets}:
+                kept[whole] += kept.pop(part)
+                break
+    return kept
+
+
+def _inside(part: Symbol, whole: Symbol) -> list[int]:
+    """Where a sequence begins in a longer one."""
+    size = len(part)
+    return [
+        start for start in range(len(whole) - size + 1) if len(whole) > size and whole[start : start + size] == part
+    ]
 
 
 def _distance(a: Sequence[str], b: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hippo_agent.errors import InvalidInput
+from hippo_agent.spatial.actions import action_key
 from hippo_agent.spatial.execution import Execution, Pace, State
 from hippo_agent.spatial.macros import MacroConfig
 from hippo_agent.spatial.plan import Plan
@@ -91,4 +92,9 @@ class Walker:
         return {
             "replan": lambda here, goal: world.planner.plan(here, tuple(goal), now=world.now()),
             "find": lambda place: world.atlas.map.find(place),
+            "blocked": self._blocked,
         }
+
+    def _blocked(self, place: str, action: str) -> bool:
+        edge = self._world.atlas.map.edge(place, action_key(action))
+        return edge is not None and edge.blocked(self._world.now())

@@ -56,6 +56,23 @@ def test_where_places_are_known_two_starts_are_needed() -> None:
     assert found[0].after == (frozenset({"b"}), frozenset({"c"}), frozenset({"d"}))
 
 
+def test_a_part_that_is_of_use_elsewhere_stays_beside_its_whole_and_another_does_not() -> None:
+    """ "lift > turn" is done without the rest as well; "rest > bow" only ever ends the whole."""
+    whole = "lift, turn, rest, bow"
+    found = distil(runs(*[f"{name}, {whole}, {name}, lift, turn" for name in "abcd"], "lift, turn", "x, lift, turn, y"))
+    assert [macro.steps for macro in found] == [("lift", "turn"), ("lift", "turn", "rest", "bow")]
+    assert [macro.support for macro in found] == [6, 4]
+
+
+def test_the_most_useful_are_kept_when_few_may_be() -> None:
+    """Rare long sequences do not push the short common ones out."""
+    songs = [
+        f"hum, whistle, {rare}, hum, whistle, hum, whistle" for rare in ["one, two, three, four"] * 3 + ["six"] * 3
+    ]
+    [only] = distil(runs(*songs), MacroConfig(most=1))
+    assert only.steps == ("hum", "whistle")
+
+
 def test_templates() -> None:
     assert template("put big knife in the red box") == ("put * in *", ("big knife", "red box"))
     assert template("north") == ("north", ())
