@@ -18,11 +18,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hippo_agent.errors import InvalidInput, InvalidVector
+from hippo_agent.errors import InvalidInput
 from hippo_agent.intake import clean_label, clean_namespace
-from hippo_agent.spatial import forgetting, nearby, night, recall, repair
+from hippo_agent.spatial import arguments, forgetting, nearby, night, recall, repair
 from hippo_agent.spatial.actions import action_key
 from hippo_agent.spatial.arrival import Arrival
 from hippo_agent.spatial.atlas import Atlas
@@ -30,7 +29,7 @@ from hippo_agent.spatial.execution import Execution
 from hippo_agent.spatial.journal import Step
 from hippo_agent.spatial.macros import Macro, MacroConfig, suggest
 from hippo_agent.spatial.map import PlaceMap
-from hippo_agent.spatial.place import GLOBE, Coordinate, Place
+from hippo_agent.spatial.place import Coordinate, Place
 from hippo_agent.spatial.plan import Plan, Planner
 from hippo_agent.spatial.sighting import normalise
 from hippo_agent.spatial.store import PlaceLink, SpatialStore
@@ -98,11 +97,11 @@ class Places:
         Raises:
             InvalidInput, TooLarge: nothing was changed. StorageError: nothing was changed either.
         """
-        given = _coordinate(coordinate, frame)
-        seen = _unit(vector)
+        given = arguments.coordinate(coordinate, frame)
+        seen = arguments.unit(vector)
         key = clean_label(key, what="key")
-        items = [clean_label(item, what="trace id") or "" for item in _listed(traces, "traces")]
-        exits = _listed(exits, "exits")
+        items = [clean_label(item, what="trace id") or "" for item in arguments.listed(traces, "traces")]
+        exits = arguments.listed(exits, "exits")
         with self._world.changing() as changes:
             opening = self._atlas.trail.current is None
             arrival = self._atlas.observe(
@@ -184,15 +183,8 @@ class Places:
 
     def named(self, name: str) -> list[Place]:
         """Places with a name, oldest first; without an exact match, places whose name contains it."""
-        wanted = normalise(name)
         with self._world.lock:
-            places = self._atlas.map
-            exact = [places.place(place) for place in dict.fromkeys([*places.called(wanted), *places.named(wanted)])]
-            if exact or not wanted:
-                return exact if wanted else []
-            return [place for place in places.places.values() if wanted in normalise(f"{place.called} {place.name}")][
-                :20
-            ]
+            return self._atlas.map.search(name)
 
     def neighbourhood(self, place: str | None = None, *, radius: int = 1) -> dict[str, float]:
         """Places within so many steps with their distance, nearest first."""
@@ -458,9 +450,7 @@ class Places:
             return goal
         if goal in self._atlas.map:
             return (goal,)
-        wanted = normalise(goal)
-        named = tuple(dict.fromkeys([*self._atlas.map.called(wanted), *self._atlas.map.named(wanted)]))
-        return named if wanted and named else (goal,)
+        return tuple(place.id for place in self._atlas.map.of_name(goal)) or (goal,)
 
     def _told(self, name: str) -> str:
         """The place of a name or id; a new one for an unknown name."""
@@ -470,9 +460,8 @@ class Places:
         wanted = normalise(name)
         if not wanted:
             raise InvalidInput(f"{name!r} is no place; give an id or a name")
-        known = [*places.called(wanted), *places.named(wanted)]
-        if known:
-            return known[0]
+        if known := places.of_name(name):
+            return known[0].id
         seq, self._atlas.next_seq = self._atlas.next_seq, self._atlas.next_seq + 1
         now = self._world.now()
         return places.add(Place(id=f"t{seq}", name=wanted, title=name, first_seen=now, last_seen=now)).id
@@ -490,39 +479,3 @@ class Places:
                 reason = repair.closes(places, place, recent=recent)
                 if reason is not None and found.tentative is not None:
                     self._atlas.merge(place, found.tentative, reason=reason)
-
-
-def _listed(values: Iterable[str], what: str) -> Iterable[str]:
-    if isinstance(values, (str, bytes)):
-        raise InvalidInput(f"{what} must be a list of texts, not the text {values!r}; put it in brackets")
-    return values
-
-
-def _coordinate(value: Sequence[float] | Coordinate | None, frame: str) -> Coordinate | None:
-    if value is None:
-        return None
-    parts, frame = (value.at, value.frame) if isinstance(value, Coordinate) else (value, frame)
-    try:
-        at = () if isinstance(parts, (str, bytes)) else tuple(float(part) for part in parts)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"coordinate {value!r} must be numbers") from error
-    if not at or not all(map(math.isfinite, at)):
-        raise InvalidInput(f"coordinate {value!r} must be finite numbers; leave it out when it is not known")
-    if frame == GLOBE and not (len(at) in (2, 3) and abs(at[0]) <= 90 and abs(at[1]) <= 180):
-        swapped = len(at) in (2, 3) and abs(at[1]) <= 90 and abs(at[0]) <= 180
-        hint = "they look swapped" if swapped else "correct it, or name another frame"
-        raise InvalidInput(f"coordinate {value!r} is not (latitude, longitude) in degrees; {hint}")
-    return Coordinate(frame=clean_label(frame, what="frame") or "map", at=at)
-
-
-def _unit(vector: np.ndarray | None) -> NDArray[np.float32] | None:
-    if vector is None:
-        return None
-    try:
-        found = np.asarray(vector, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidVector(f"vector {vector!r} must be numbers") from error
-    norm = float(np.linalg.norm(found)) if found.ndim == 1 and found.size else math.nan
-    if not math.isfinite(norm) or norm == 0.0:
-        raise InvalidVector("a vector must be one row of finite numbers, not all zero; leave it out when there is none")
-    return found / np.float32(norm)
