@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -63,13 +64,13 @@ def fit(chosen: Sequence[Game], *, rounds: int = 2, seed: int = 0) -> dict[str, 
 def main(folder: Path, rounds: int = 2, seed: int = 0) -> dict[str, Mapping[str, float]]:
     """Figures on the games that a fit has not seen, both halves both ways, all games together; prints them."""
     parts = [[load(folder, name) for name in half] for half in halves(games(folder), seed)]
-    found: dict[str, list[GameScore]] = {name: [] for name in ("fitted, own games", "held out", "start", "shipped")}
-    for own, other in ((0, 1), (1, 0)):
+    found: dict[str, list[GameScore]] = defaultdict(list)
+    for own, other, half in ((0, 1, "second half"), (1, 0, "first half")):
         weights = fit(parts[own], rounds=rounds, seed=seed)
         found["fitted, own games"] += _scores(parts[own], weights)
-        found["held out"] += _scores(parts[other], weights)
-        found["start"] += _scores(parts[other], start())
-        found["shipped"] += _scores(parts[other], WEIGHTS)
+        for name, used in (("held out", weights), ("start", start()), ("shipped", WEIGHTS)):
+            found[f"{name}, {half}"] = _scores(parts[other], used)
+            found[name] += found[f"{name}, {half}"]
     table = dict(outcome_of(found).metrics)
     sys.stdout.write(json.dumps({"rounds": rounds, "seed": seed, **table}, indent=1) + "\n")
     return table
