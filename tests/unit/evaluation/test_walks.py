@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 
 from hippo_agent import HashingEmbedder
 from hippo_agent.errors import DataError
+from hippo_agent.evaluation import mango_fit
 from hippo_agent.evaluation.player import Player, View
 from hippo_agent.evaluation.report import Report
 from hippo_agent.evaluation.runner import run_suite
 from hippo_agent.evaluation.suites import minigrid
+from hippo_agent.evaluation.suites.mango import Game, load
+from hippo_agent.spatial.evidence import WEIGHTS
 from hippo_agent.spatial.file import PlaceFile
 from hippo_agent.spatial.places import Places
 from hippo_agent.spatial.store import SpatialStore
@@ -59,20 +63,25 @@ def test_babi_answers_stated_routes(tmp_path: Path) -> None:
         suite("babi", file)
 
 
-def test_mango_scores_maps_against_the_truth(tmp_path: Path) -> None:
-    folder = tmp_path / "games" / "tiny"
+def tiny_game(games: Path, name: str = "tiny") -> Path:
+    folder = games / name
     folder.mkdir(parents=True)
     steps = [
         f"===========\n==>STEP NUM: {number}\n==>ACT: {action}\n==>OBSERVATION: {text}\n"
         for number, (action, text) in enumerate(WALK)
     ]
-    (folder / "tiny.walkthrough").write_text("\n".join(steps))
-    (folder / "tiny.edges.json").write_text(
+    (folder / f"{name}.walkthrough").write_text("\n".join(steps))
+    (folder / f"{name}.edges.json").write_text(
         json.dumps([{"src_node": a, "action": act, "dst_node": b, "seen_in_forward": at} for a, act, b, at in EDGES])
     )
     names = ("hall", "kitchen", "cell")
     pairs = [json.dumps({"src_node": a, "dst_node": b}) for a in names for b in names if a != b]
-    (folder / "tiny.all_pairs.jsonl").write_text("\n".join(pairs))
+    (folder / f"{name}.all_pairs.jsonl").write_text("\n".join(pairs))
+    return folder
+
+
+def test_mango_scores_maps_against_the_truth(tmp_path: Path) -> None:
+    folder = tiny_game(tmp_path / "games")
     report = suite("mango", tmp_path / "games")
     ours = report.systems["hippo"]
     assert (ours["merge_precision"], ours["merge_recall"], ours["route_success"]) == (1.0, 1.0, 1.0)
@@ -81,6 +90,32 @@ def test_mango_scores_maps_against_the_truth(tmp_path: Path) -> None:
     (folder / "tiny.edges.json").write_text("[{}]")
     with pytest.raises(DataError, match="tiny"):
         suite("mango", tmp_path / "games")
+
+
+def test_a_fit_is_asked_on_games_that_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+
+    def fit(chosen: Sequence[Game], **_: object) -> dict[str, float]:
+        seen.append([game.name for game in chosen])
+        return mango_fit.start()
+
+    for name in "abcd":
+        tiny_game(tmp_path, name)
+    monkeypatch.setattr(mango_fit, "fit", fit)
+    table = mango_fit.main(tmp_path, seed=1)
+    assert sorted(seen[0] + seen[1]) == list("abcd") and len(seen[0]) == len(seen[1]) == 2
+    assert table["held out"]["questions"] == 24 and table["held out, first half"]["questions"] == 12
+    assert table["shipped"]["route_success"] == 1.0
+
+
+def test_a_fit_keeps_the_signs_and_loses_nothing_on_its_own_games(tmp_path: Path) -> None:
+    tiny_game(tmp_path)
+    games = [load(tmp_path, "tiny")]
+    found = mango_fit.fit(games, rounds=1)
+    assert all(found[name] * value > 0 for name, value in WEIGHTS.items())
+    assert (
+        mango_fit.measure(games, found)["route_success"] >= mango_fit.measure(games, mango_fit.start())["route_success"]
+    )
 
 
 class Vault:
