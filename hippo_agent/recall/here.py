@@ -16,7 +16,7 @@ import numpy as np
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, ReadOnlyMemory, StorageError
 from hippo_agent.recall.config import RecallConfig
-from hippo_agent.recall.rendering import quoted
+from hippo_agent.recall.rendering import CLOSE, OPEN, line, quoted
 from hippo_agent.recall.result import Recall
 from hippo_agent.recall.sources import FirstPass, Proposal
 from hippo_agent.storage.mirror import Mirror
@@ -51,14 +51,16 @@ class PlaceRecall(Recall):
 
     def render(self) -> str:
         """The traces as quoted data for a prompt, then what is known, what failed and which habits begin here."""
-        lines = [f"known here: {quoted(fact.text)}" for fact in self.facts[:5]]
+        block = [f"{line(number, hit.trace)} | {hit.because['near']}" for number, hit in enumerate(self.hits, 1)]
+        lines = [OPEN, *block, CLOSE] if block else []
+        lines += [f"known here: {quoted(fact.text)}" for fact in self.facts[:5]]
         lines += [
             f"failed here before: {quoted(failure.action)}" + (f" ({quoted(failure.reason)})" if failure.reason else "")
             for failure in self.failures[:5]
         ]
         if self.macros:
             lines.append(f"habits that begin here: {', '.join(self.macros[:5])}")
-        return "\n".join(part for part in (Recall.render(self), *lines) if part)
+        return "\n".join(lines)
 
 
 class PlaceContext:

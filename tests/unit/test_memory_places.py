@@ -330,7 +330,10 @@ def test_the_tool_recalls_by_place_what_the_memory_lets_be_seen(opened: Opened) 
         memory.facts.catch_up()
         tool = memory_tools(memory, stores=("places",))["recall_here"]
         answer = tool.call({"radius": 0})
-        assert '"Ines lives in Rome."' in answer and 'known here: "Ines lives in Rome"' in answer
+        assert (
+            '"Ines lives in Rome." | at "Study", 0 steps away' in answer
+            and 'known here: "Ines lives in Rome"' in answer
+        )
         assert "buy gold" in answer
         with sqlite3.connect(memory.folder / "record.sqlite3") as connection:
             connection.execute("UPDATE trace SET status = 'quarantined' WHERE id = ?", (gone.id,))
