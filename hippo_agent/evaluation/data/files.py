@@ -16,7 +16,7 @@ __all__ = ["field", "read_json", "read_text"]
 def read_text(path: Path) -> str:
     """The UTF-8 text of a file; ``.gz`` is unpacked."""
     if not path.is_file():
-        raise DataError(f"{str(path)!r} is not a file; name the data file with --data")
+        raise DataError(f"{str(path)!r} is not a file; check the path")
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8-sig")

@@ -6,7 +6,8 @@
 
 The corpus is a list of ``{"title", "text"}`` or HotpotQA's ``{title: [sentence, ...]}``; without one the passages
 that come
-with the questions are pooled. Triples are OpenIE results: ``{"docs": [{"title", "text", "extracted_triples"}]}``.
+with the questions are pooled. Triples are OpenIE results: ``{"docs": [{"title", "text", "extracted_triples"}]}``, or
+with ``"passage"``, a title and a text on two lines, in place of both.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def load_multihop(data: Path, *, corpus: Path | None = None, triples: Path | Non
         where = f"question {number + 1} of {data.name!r}"
         text = field(item, "question", str, where, _REMEDY)
         gold = [_find(one, by_text, by_title, where) for one in _gold(item, where)]
+        if not gold:
+            raise DataError(f"{where} names no passage as gold; leave it out, or give another file")
         questions.append(HopQuestion(str(item.get("id", item.get("_id", number))), text, tuple(dict.fromkeys(gold))))
     return MultihopData(tuple(passages), tuple(questions), None if triples is None else _triples(triples, passages))
 
@@ -72,10 +75,11 @@ def load_multihop(data: Path, *, corpus: Path | None = None, triples: Path | Non
 def _items(data: Path) -> list[Any]:
     if data.suffix == ".jsonl":
         try:
-            return [json.loads(line) for line in read_text(data).splitlines() if line.strip()]
+            items = [json.loads(line) for line in read_text(data).splitlines() if line.strip()]
         except json.JSONDecodeError as exc:
             raise DataError(f"{str(data)!r} is not JSON lines ({exc.msg}); is it the right file?") from exc
-    items = read_json(data)
+    else:
+        items = read_json(data)
     if not isinstance(items, list) or not items:
         raise DataError(f"{str(data)!r} is not a list of questions; {_REMEDY}")
     return items
@@ -83,6 +87,9 @@ def _items(data: Path) -> list[Any]:
 
 def _corpus(found: Any, path: Path) -> list[TitledPassage]:
     if isinstance(found, Mapping):
+        for title, text in found.items():
+            if not isinstance(text, (str, list)):
+                raise DataError(f"{title!r} of {path.name!r} is neither text nor a list of sentences; {_REMEDY}")
         return [TitledPassage(str(title), _joined(text)) for title, text in found.items()]
     if not isinstance(found, list):
         raise DataError(f"{str(path)!r} is neither a list of passages nor an object of titles; {_REMEDY}")
@@ -107,7 +114,8 @@ def _own(item: Any) -> list[TitledPassage]:
     if isinstance(item.get("paragraphs"), list):
         return [TitledPassage(str(p.get("title", "")), _text(p)) for p in item["paragraphs"] if isinstance(p, Mapping)]
     if isinstance(item.get("context"), list):
-        return [TitledPassage(str(entry[0]), _joined(entry[1])) for entry in item["context"] if len(entry) == 2]
+        entries = [entry for entry in item["context"] if isinstance(entry, list) and len(entry) == 2]
+        return [TitledPassage(str(title), _joined(text)) for title, text in entries]
     return []
 
 
@@ -144,10 +152,24 @@ def _triples(path: Path, passages: Sequence[TitledPassage]) -> tuple[tuple[Tripl
     found: dict[TitledPassage, list[Triple]] = {}
     for doc in docs:
         where = f"a document of {path.name!r}"
-        passage = TitledPassage(field(doc, "title", str, where, _REMEDY), field(doc, "text", str, where, _REMEDY))
         raw = field(doc, "extracted_triples", list, where, _REMEDY)
-        found[passage] = [(str(t[0]), str(t[1]), str(t[2])) for t in raw if isinstance(t, list) and len(t) == 3]
+        found[_told_of(doc, where)] = [
+            (str(t[0]), str(t[1]), str(t[2])) for t in raw if isinstance(t, list) and len(t) == 3
+        ]
+    if not any(passage in found for passage in passages):
+        raise DataError(
+            f"no document of {path.name!r} is a passage of the corpus (by title and text); name the OpenIE results of "
+            "this corpus with --triples"
+        )
     return tuple(tuple(found.get(passage, ())) for passage in passages)
+
+
+def _told_of(doc: Mapping[str, Any], where: str) -> TitledPassage:
+    """The passage that triples are of; HippoRAG 2 writes title and text as one, a line apart."""
+    if "passage" in doc:
+        title, _, text = field(doc, "passage", str, where, _REMEDY).partition("\n")
+        return TitledPassage(title, text)
+    return TitledPassage(field(doc, "title", str, where, _REMEDY), field(doc, "text", str, where, _REMEDY))
 
 
 def _text(paragraph: Mapping[str, Any]) -> str:

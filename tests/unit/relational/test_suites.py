@@ -92,12 +92,41 @@ def test_the_three_formats_of_questions(tmp_path: Path) -> None:
         ([{"gold_titles": ["A"]}], "has no 'question'"),
         ([3], "not an object"),
         ([], "not a list of questions"),
+        ([{"question": "q", "gold_titles": []}], "names no passage as gold"),
+        ([{"question": "q", "supporting_facts": [3]}], "names no passage as gold"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, questions: object, message: str) -> None:
     corpus = write(tmp_path / "c.json", {"A": ["a"]})
     with pytest.raises(DataError, match=message):
         load_multihop(write(tmp_path / "q.json", questions), corpus=corpus)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "triples", "message"),
+    [
+        ({"A": 3}, None, "'A' of 'c.json' is neither text nor a list"),
+        ([{"title": "A"}], None, "has no 'text'"),
+        ("A", None, "neither a list of passages nor an object"),
+        ({"A": "a"}, {"docs": 3}, "'docs' of 't.json'"),
+        ({"A": "a"}, [1], "is a list, not an object"),
+        ({"A": "a"}, {"docs": [{"title": "A", "text": "a"}]}, "has no 'extracted_triples'"),
+        ({"A": "a"}, {"docs": [{"title": "B", "text": "b", "extracted_triples": []}]}, "no document of 't.json'"),
+    ],
+)
+def test_other_corpora_and_triples_are_refused(tmp_path: Path, corpus: object, triples: object, message: str) -> None:
+    asked = write(tmp_path / "q.json", [{"question": "q", "gold_titles": ["A"]}])
+    said = None if triples is None else write(tmp_path / "t.json", triples)
+    with pytest.raises(DataError, match=message):
+        load_multihop(asked, corpus=write(tmp_path / "c.json", corpus), triples=said)
+
+
+def test_context_and_triples_that_are_half_right_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    context = [{"question": "q", "supporting_facts": [["A", 0]], "context": [["A"], 3, ["A", ["a"]]]}]
+    docs = {"docs": [{"passage": "A\na", "extracted_triples": [["A", "is", 1], ["A", "is"], "x", None]}]}
+    found = load_multihop(write(tmp_path / "q.json", context), triples=write(tmp_path / "t.json", docs))
+    assert [(item.title, item.text) for item in found.passages] == [("A", "a")]
+    assert found.triples == ((("A", "is", "1"),),)
 
 
 class Letters:
