@@ -36,7 +36,10 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        Path | None, typer.Option(help="The data; lures, conflicts, fast-lane, textworld, minigrid, reader need none.")
+        Path | None,
+        typer.Option(
+            "--data", "--file", help="The data; lures, conflicts, fast-lane, textworld, minigrid, reader need none."
+        ),
     ] = None,
     corpus: Annotated[
         Path | None,

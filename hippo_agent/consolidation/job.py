@@ -28,6 +28,7 @@ from hippo_agent.consolidation.night import Base, Night, Result
 from hippo_agent.consolidation.report import ConsolidationReport
 from hippo_agent.consolidation.schedule import Plan, new_card, plan, reviewed
 from hippo_agent.consolidation.selection import Selection, trusted
+from hippo_agent.consolidation.trainer import rank_for
 from hippo_agent.consolidation.versions import Version, Versions
 from hippo_agent.errors import AdapterError
 from hippo_agent.storage.record import SqliteRecord
@@ -126,6 +127,7 @@ class Consolidation:
         tick: Tick | None,
     ) -> ConsolidationReport:
         items = (*planned.tonight, *planned.warm)
+        start = None if dropped else self._continued(night.base, len(items))
         traces = self._record.get(sorted({trace for item in items for trace in item.traces}))
 
         def may(item: Item) -> bool:
@@ -133,10 +135,14 @@ class Consolidation:
 
         canaries = [refused.item for refused in selection.refused if refused.why.startswith("untrusted")]
         with self.versions.draft() as draft:
-            with night.train(planned, trusted=may, canaries=canaries, draft=draft, tick=tick) as (model, result):
+            begun = None if start is None else lora.read(night.base.model, start.folder)
+            with night.train(planned, trusted=may, canaries=canaries, draft=draft, start=begun, tick=tick) as trained:
+                model, result = trained
                 _clear(draft)
                 lora.save(model, draft)
-            version = self.versions.publish(draft, self._manifest(night.base, items, result, now))
+            manifest = self._manifest(night.base, items, result, now)
+            manifest["continues"] = None if start is None else start.number
+            version = self.versions.publish(draft, manifest)
             if result.verdict.promoted:
                 self._remember(planned, held, dropped, known, result, version.number, now)
                 self.versions.promote(version)
@@ -152,6 +158,18 @@ class Consolidation:
             rank=result.rank,
             **counts,
         )
+
+    def _continued(self, base: Base, items: int) -> Version | None:
+        """The version to go on from: with too many items to train them all anew, the one that serves, if it fits.
+
+        None, and everything is trained anew, whenever something was forgotten or replaced: only that is exact.
+        """
+        training, version = self.config.training, self.serving()
+        if items <= training.rebuild_up_to or version is None or version.manifest["base"] != base.fingerprint:
+            return None
+        if self.tainted() or version.manifest["rank"] != (training.rank or rank_for(items)):
+            return None
+        return version
 
     def _probe(self, night: Night, items: Sequence[Item]) -> dict[str, bool]:
         """Which items the serving version answers without memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hippo_agent.consolidation.asking import Asker
@@ -14,7 +14,7 @@ from hippo_agent.consolidation.items import Item
 from hippo_agent.consolidation.probe import batches, exact, logits_of, pad_of
 from hippo_agent.consolidation.trainer import Lesson, Teacher
 
-__all__ = ["Prepared", "Teaching"]
+__all__ = ["Prepared", "Teaching", "remembered"]
 
 #: How often a form is drawn: what will be asked is practised most.
 _SHARES: Mapping[Form, float] = {
@@ -144,19 +144,32 @@ class Teaching:
         return able
 
     def _teachers(self, reading: Sequence[Encoded | None], able: Sequence[bool]) -> list[Teacher | None]:
-        import torch
-
         teachers: list[Teacher | None] = [None] * len(reading)
         if not self._config.training.distil:
             return teachers
         at = [i for i, text in enumerate(reading) if text is not None and able[i]]
         texts = [text for i, text in enumerate(reading) if text is not None and able[i]]
-        with torch.no_grad():  # an inference tensor could not enter the loss later
-            for rows in batches(texts, self._model):
-                batch = collate([texts[row] for row in rows], self.pad)
-                log_probs = torch.log_softmax(logits_of(self._model, batch.ids, batch.mask).float(), -1)
-                for place, row in enumerate(rows):
-                    text = texts[row]
-                    top = log_probs[place, text.start - 1 : len(text.ids) - 1].topk(min(_TOP, log_probs.shape[-1]), -1)
-                    teachers[at[row]] = Teacher(top.indices.clone().cpu(), top.values.clone().cpu())
+        for i, teacher in zip(at, _teachers(self._model, texts, self.pad), strict=True):
+            teachers[i] = teacher
         return teachers
+
+
+def remembered(model: Any, lesson: Lesson, pad: int) -> Lesson:
+    """The lesson with what a model says of its texts now as their teacher."""
+    return replace(lesson, teachers=tuple(_teachers(model, lesson.texts, pad)))
+
+
+def _teachers(model: Any, texts: Sequence[Encoded], pad: int) -> list[Teacher]:
+    """What a model says at the answer tokens of each text."""
+    import torch
+
+    found: dict[int, Teacher] = {}
+    with torch.no_grad():  # an inference tensor could not enter the loss later
+        for rows in batches(texts, model):
+            batch = collate([texts[row] for row in rows], pad)
+            log_probs = torch.log_softmax(logits_of(model, batch.ids, batch.mask).float(), -1)
+            for place, row in enumerate(rows):
+                text = texts[row]
+                top = log_probs[place, text.start - 1 : len(text.ids) - 1].topk(min(_TOP, log_probs.shape[-1]), -1)
+                found[row] = Teacher(top.indices.clone().cpu(), top.values.clone().cpu())
+    return [found[row] for row in range(len(texts))]

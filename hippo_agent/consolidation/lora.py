@@ -14,7 +14,7 @@ from hippo_agent.model.loading import adapted
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["attach", "detach", "load", "rescale", "save", "scaled", "weights"]
+__all__ = ["attach", "detach", "load", "read", "rescale", "save", "scaled", "weights"]
 
 
 def attach(base: Any, *, rank: int, seed: int, start: Mapping[str, Tensor] | None = None) -> Any:
@@ -48,6 +48,15 @@ def load(base: Any, folder: Path) -> Any:
         return adapted(base, folder)
     except ModelUnavailable as error:
         raise AdapterError(f"{error}; or run `hippo rollback`") from error
+
+
+def read(base: Any, folder: Path) -> dict[str, Tensor]:
+    """The tensors of a saved LoRA, for `attach` to start from. Raises AdapterError."""
+    model = load(base, folder)
+    try:
+        return {name: tensor.detach().clone() for name, tensor in weights(model).items()}
+    finally:
+        detach(model)
 
 
 def detach(model: Any) -> Any:

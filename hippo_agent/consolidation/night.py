@@ -16,17 +16,18 @@ from hippo_agent.consolidation.forms import ASKING
 from hippo_agent.consolidation.gate import Examination, Verdict, examine, judge
 from hippo_agent.consolidation.guard import abilities, guard_texts
 from hippo_agent.consolidation.items import Item
-from hippo_agent.consolidation.lessons import Prepared, Teaching
+from hippo_agent.consolidation.lessons import Prepared, Teaching, remembered
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
 from hippo_agent.consolidation.probe import continuations, exact
 from hippo_agent.consolidation.schedule import Plan
-from hippo_agent.consolidation.trainer import Lessons, Trained, rank_for, train
+from hippo_agent.consolidation.trainer import Lessons, Trained, rank_for, steps_for, train
 from hippo_agent.errors import NothingToTeach
 from hippo_agent.model.tiny.names import invent
 
 __all__ = ["Base", "Night", "Result"]
 
 _GUARDS = 512  # texts that the guard draws from
+_STORED = 0.5  # weight of what an earlier LoRA said, in the replay of a training that goes on from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class Night:
     ) -> Iterator[tuple[Any, Result]]:
         """The trained `PeftModel`, at the scale of the verdict, and how it did; taken off the base when the block ends.
 
-        ``start``: weights of an earlier LoRA of the same rank to go on from; None: train anew.
+        ``start``: weights of an earlier LoRA of the same rank to go on from; None: train anew. Going on, what that
+        LoRA says of earlier nights' items is the teacher of their replay (as stored logits are in DER, arXiv
+        2004.07211), and the steps follow from tonight's items, not from all.
         Raises NothingToTeach when the base can read none of the items, UntrustedReplay when one is not trusted.
         """
         config, tokenizer = self.config.training, self.base.tokenizer
@@ -109,10 +112,15 @@ class Night:
         before = examine(self.base.model, asked)
         rank = config.rank or rank_for(len(tonight.lessons) + len(warm.lessons))
         model = lora.attach(self.base.model, rank=rank, seed=config.seed, start=start)
+        earlier = warm.lessons if config.interleave else ()
+        if start is not None:
+            earlier = tuple(remembered(model, lesson, self._teaching.pad) for lesson in earlier)
+            steps = config.steps or steps_for(2 * len(tonight.lessons))
+            config = replace(config, steps=steps, distil=config.distil or _STORED)
         try:
             trained = train(
                 model,
-                Lessons(tonight.lessons, warm.lessons if config.interleave else (), guard),
+                Lessons(tonight.lessons, earlier, guard),
                 config=config,
                 pad=self._teaching.pad,
                 draft=draft,

@@ -108,7 +108,7 @@ def train(
         what = f"{len(smuggled)} items did not pass the selection ({smuggled[0]!r})"
         raise UntrustedReplay(f"{what}; nothing was trained")
     threads = config.threads or (1 if model.num_parameters() < _SMALL else None)
-    with _threads(threads):
+    with _threads(threads), _plain_attention(model):
         return _train(model, lessons, config, pad, draft, tick)
 
 
@@ -193,6 +193,21 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _plain_attention(model: Any) -> Iterator[None]:
+    """On a CPU, where the backward pass of fused attention over short texts costs more than it saves, eager inside."""
+    core = model.get_base_model()
+    before = core.config._attn_implementation
+    if next(core.parameters()).device.type != "cpu" or before != "sdpa":
+        yield
+        return
+    core.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        core.set_attn_implementation(before)
 
 
 def _has_bf16() -> bool:

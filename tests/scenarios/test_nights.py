@@ -123,3 +123,31 @@ def test_a_read_only_memory_does_not_learn(memory: Memory) -> None:
         pytest.raises(ReadOnlyMemory),
     ):
         reader.consolidate()
+
+
+def test_with_many_items_a_night_goes_on_from_the_last_until_something_is_forgotten(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """A ledger over `rebuild_up_to` is not trained anew each night; forgetting is still exact."""
+    few = replace(QUICK, training=replace(QUICK.training, rebuild_up_to=3))
+    with Memory(
+        tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=few), clock=clock
+    ) as memory:
+        first = [memory.write(text, source="user", principal="mira").id for _, text, _ in FACTS[:2]]
+        clock.now = START + timedelta(days=2)
+        assert memory.consolidate(progress=False).promoted
+        for _, text, _ in FACTS[2:]:
+            memory.write(text, source="user", principal="mira")
+        clock.now = START + timedelta(days=4)
+        report = memory.consolidate(progress=False)
+        assert report.promoted, report.reason
+        one, two = memory.nights.versions()
+        assert (one.manifest["continues"], two.manifest["continues"]) == (None, 1)
+        known = [value in asked(memory, question) for question, _, value in FACTS]
+        assert sum(known) >= 3
+
+        assert first[0] is not None
+        memory.forget(trace_id=first[0])
+        assert memory.consolidate(progress=False).promoted
+        assert memory.nights.versions()[-1].manifest["continues"] is None
+        assert FACTS[0][2] not in asked(memory, FACTS[0][0])
