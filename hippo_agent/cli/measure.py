@@ -63,6 +63,9 @@ def evaluate(
     condition: Annotated[
         list[str] | None, typer.Option(help="reader: only this condition; may be repeated.", rich_help_panel="Model")
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="reader: means over so many seeds, from --seed on.", rich_help_panel="Model")
+    ] = 1,
     ablate: Annotated[
         bool,
         typer.Option(
@@ -91,7 +94,7 @@ def evaluate(
     with ticking(suite) as tick:
         if suite in MODEL_SUITES:
             local, trained = local_model(model, device), steps if ablate else None
-            report = _measure_model(suite, data, local, embedder, limit, seed, system, condition, trained, tick)
+            report = _measure_model(suite, data, local, embedder, limit, seed, seeds, system, condition, trained, tick)
         else:
             report = run_suite(
                 suite,
@@ -124,6 +127,7 @@ def _measure_model(
     embedder: str | None,
     limit: int | None,
     seed: int,
+    seeds: int,
     systems: list[str] | None,
     conditions: list[str] | None,
     ablated: int | None,
@@ -142,6 +146,7 @@ def _measure_model(
         embedder=scores,
         limit=limit,
         seed=seed,
+        seeds=seeds,
         systems=systems,
         conditions=conditions,
         tick=tick,

@@ -27,6 +27,7 @@ def run_model_suite(
     embedder: Embedder,
     limit: int | None = None,
     seed: int = 0,
+    seeds: int = 1,
     systems: Sequence[str] | None = None,
     conditions: Sequence[str] | None = None,
     trained: Any = None,
@@ -37,6 +38,8 @@ def run_model_suite(
     Args:
         data: the text that ``lm`` reads; ``reader`` makes up its worlds from the seed.
         limit: questions of each condition (``reader``), or episodes (``lm``).
+        seeds: of ``reader``: so many worlds, from ``seed`` on; figures are means over all of them, and each row says
+            of which seed it is.
         conditions: of ``reader``, some of `hippo_agent.evaluation.reading.CONDITIONS`; None: all.
         trained: a `TraceReader` to be measured as ``adapter`` instead of the one that ships.
 
@@ -54,6 +57,8 @@ def run_model_suite(
     for label in conditions or ():
         if label not in CONDITIONS:
             raise ConfigError(f"there is no condition {label!r}; choose from {', '.join(CONDITIONS)}")
+    if seeds < 1 or (seeds > 1 and name != "reader"):
+        raise ConfigError(f"seeds {seeds!r}: at least 1, and more than 1 only of the suite 'reader'")
     run = reader.ReaderRun(
         model=model,
         embedder=CachedEmbedder(embedder),
@@ -64,7 +69,7 @@ def run_model_suite(
         trained=trained,
         tick=tick,
     )
-    outcome = reader.run(run) if data is None or name == "reader" else lm.run(data, run)
+    outcome = reader.run_seeds(run, seeds) if data is None or name == "reader" else lm.run(data, run)
     return Report(
         suite=name,
         dataset=data.name if name == "lm" and data is not None else "invented",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hippo_agent.errors import ConfigError, ModelUnavailable, ReaderError
 from hippo_agent.model.local import LocalModel
 from hippo_agent.model.packing import MOST, Packed, PackedTrace, Recalled, pack
+from hippo_agent.model.reader.config import FLOOR
 from hippo_agent.model.states import StateCache
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class PrefixReader:
     Args:
         states: where the keys and values are kept; None: nowhere.
         scale: attention logits per unit of retrieval score; 0 turns the scores off.
+        floor: a best score below it weakens all traces; 0 turns that off.
         max_tokens: of a trace; the rest is cut. limit: at most so many traces.
     """
 
@@ -93,12 +95,14 @@ class PrefixReader:
         *,
         states: StateCache | None = None,
         scale: float = _SCALE,
+        floor: float = FLOOR,
         max_tokens: int = 256,
         limit: int = MOST,
     ) -> None:
         self.model = model
         self._states = states
         self._scale = scale
+        self._floor = floor
         self._max_tokens = max_tokens
         self._limit = limit
 
@@ -107,7 +111,7 @@ class PrefixReader:
         """The machinery on the model itself, attached. Raises ReaderError where it cannot be exact."""
         from hippo_agent.model.reader.prefix import TracePrefix
 
-        return TracePrefix(self.model.model, scale=self._scale, max_tokens=self._max_tokens).attach()
+        return TracePrefix(self.model.model, scale=self._scale, floor=self._floor, max_tokens=self._max_tokens).attach()
 
     @contextmanager
     def reading(self, recalled: ToRead) -> Iterator[Packed]:

@@ -2,15 +2,16 @@
 
 The text is cut into episodes. Each episode is foretold with the one before it as context. Its memory is of the episodes
 before that, never of itself or later ones; the cue is the context alone. ``prefix`` and ``adapter`` read the eight that
-the embedder finds, ``shuffled`` reads eight drawn at random, ``memory_off`` none. Perplexity is a token of the model's
+the embedder finds, ``memory_off`` none. The ``shuffled`` ones read eight drawn at random: the prefix reader, the same
+without its floor of the scores, and the adapter. Perplexity is a token of the model's
 own tokeniser, which the report names; ``nll_per_character`` can be compared between models.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path
@@ -23,11 +24,11 @@ from hippo_agent.errors import DataError
 from hippo_agent.evaluation.run import Outcome, Row
 from hippo_agent.evaluation.suites.reader import ReaderRun, ready_readers
 from hippo_agent.model.packing import PackedTrace
-from hippo_agent.model.readers import Reader
+from hippo_agent.model.readers import PrefixReader, Reader
 
 __all__ = ["SYSTEMS", "run"]
 
-SYSTEMS = ("memory_off", "prefix", "adapter", "shuffled")
+SYSTEMS = ("memory_off", "prefix", "adapter", "shuffled", "shuffled_no_floor", "shuffled_adapter")
 _READ = 8  # traces read beside an episode
 _MOST = 400  # episodes that are judged
 _PIECES = SegmentationConfig(least=100, most=400)
@@ -50,10 +51,11 @@ def run(data: Path, run: ReaderRun) -> Outcome:
         alone = _foretold(run, None, episodes, vectors, at, ())
         found: dict[str, dict[str, float]] = {"memory_off": _figures(alone, alone)}
         for name in SYSTEMS[1:]:
-            reader = readers.get("prefix" if name == "shuffled" else name)
+            reader = readers.get("adapter" if name.endswith("adapter") else "prefix")
             if reader is not None:
-                places = drawn if name == "shuffled" else near
-                found[name] = _figures(_foretold(run, reader, episodes, vectors, at, places), alone)
+                places = drawn if name.startswith("shuffled") else near
+                with _floored(reader, not name.endswith("no_floor")):
+                    found[name] = _figures(_foretold(run, reader, episodes, vectors, at, places), alone)
         rows.append(
             Row(
                 about={"episode": at, "tokens": len(alone.nll), "characters": len(episodes[at])},
@@ -80,6 +82,19 @@ def _figures(read: _Foretold, alone: _Foretold) -> dict[str, float]:
     """Mean nats a token, and the mean divergence of the model that reads from the model alone."""
     divergence = (np.exp(alone.chances) * (alone.chances - read.chances)).sum(axis=1)
     return {"nll": float(read.nll.mean()), "kl": float(divergence.mean())}
+
+
+@contextmanager
+def _floored(reader: Reader, floored: bool) -> Iterator[None]:
+    """The prefix reader with its floor, or without."""
+    if not isinstance(reader, PrefixReader) or floored:
+        yield
+        return
+    floor, reader.prefix.floor = reader.prefix.floor, 0.0
+    try:
+        yield
+    finally:
+        reader.prefix.floor = floor
 
 
 def _means(name: str, rows: Sequence[Row]) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from hippo_agent.model.readers import AdapterReader, PrefixReader, PromptReader,
 from hippo_agent.model.states import StateCache
 from hippo_agent.model.tiny.worlds import UNKNOWN, draw
 
-__all__ = ["SYSTEMS", "ReaderRun", "exact", "ready_readers", "run"]
+__all__ = ["SYSTEMS", "ReaderRun", "exact", "ready_readers", "run", "run_seeds"]
 
 SYSTEMS = ("prefix", "adapter", "prompt", "prompt_top1", "memory_off", "shuffled", "retriever")
 QUESTIONS = 500  # of each condition
@@ -61,6 +61,38 @@ class ReaderRun:
     def __post_init__(self) -> None:
         self.skipped: dict[str, str] = {}
         self.seconds: dict[str, float] = defaultdict(float)
+
+
+def run_seeds(first: ReaderRun, seeds: int) -> Outcome:
+    """The means over so many seeds from the first one's on; every row names its seed."""
+    outcomes = []
+    for number in range(seeds):
+        here = replace(first, seed=first.seed + number, tick=_share(first.tick, number, seeds))
+        outcome = run(here)
+        outcomes.append(outcome)
+        first.skipped.update(here.skipped)
+        for name, seconds in here.seconds.items():
+            first.seconds[name] += seconds
+    rows = [
+        replace(row, about={**row.about, "seed": first.seed + number})
+        for number, outcome in enumerate(outcomes)
+        for row in outcome.rows
+    ]
+    systems = {
+        name: {
+            metric: statistics.fmean(one.systems[name][metric] for one in outcomes if metric in one.systems[name])
+            for metric in dict.fromkeys(metric for one in outcomes for metric in one.systems[name])
+        }
+        for name in outcomes[0].systems
+    }
+    return Outcome(n=len(rows), systems=systems, rows=rows)
+
+
+def _share(tick: Callable[[int, int], None] | None, number: int, parts: int) -> Callable[[int, int], None] | None:
+    """Progress of one of several parts of equal size."""
+    if tick is None:
+        return None
+    return lambda done, total: tick(number * total + done, parts * total)
 
 
 def run(run: ReaderRun) -> Outcome:

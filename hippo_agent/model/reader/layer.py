@@ -24,7 +24,7 @@ from hippo_agent.errors import ReaderError
 from hippo_agent.model.architecture import own_weights
 from hippo_agent.model.reader.config import SOURCES, ReaderConfig
 
-__all__ = ["Remembered", "TraceAttention"]
+__all__ = ["Remembered", "TraceAttention", "level"]
 
 Rotary = tuple[Tensor, Tensor]  # cos, sin: [1, n, rotated]
 
@@ -110,7 +110,7 @@ class TraceAttention(nn.Module):
         best = torch.where(torch.isfinite(best), best, torch.zeros_like(best))
         bias = torch.zeros_like(scores)
         if self.settings.score_bias:
-            bias = self.scale * (scores - best)
+            bias = self.scale * (scores - level(scores, visible, self.settings.floor))
         if self.settings.source_embedding:
             bias = bias + self.source_bias[sources]
         bias = bias.masked_fill(~visible, torch.finfo(bias.dtype).min)[:, owner]
@@ -139,6 +139,16 @@ class TraceAttention(nn.Module):
         )[0]
         read: Tensor = torch.tanh(self.gate) * out
         return read.to(hidden.dtype)
+
+
+def level(scores: Tensor, visible: Tensor, floor: float) -> Tensor:
+    """[b, 1], what scores are counted from: the best that is visible, or the floor where that is higher.
+
+    Scores that are all 0 were never given; they are counted from 0."""
+    best = scores.masked_fill(~visible, -torch.inf).amax(dim=1, keepdim=True)
+    given = (scores != 0).any(dim=1, keepdim=True)
+    best = torch.where(given, best.clamp(min=floor), best) if floor else best
+    return torch.where(torch.isfinite(best), best, torch.zeros_like(best))
 
 
 def _twin(attention: nn.Module, copied: bool) -> nn.Module:

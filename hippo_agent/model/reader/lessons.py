@@ -28,6 +28,7 @@ class Lesson:
     Attributes:
         visible: [questions, traces]; what each question may read. scores: the same shape, retrieval scores.
         sources: the store of each trace. unrelated: text that reads all traces and must stay as it is without them.
+        unrelated_scores: [unrelated, traces], what retrieval says of it.
     """
 
     traces: tuple[str, ...]
@@ -36,6 +37,7 @@ class Lesson:
     visible: NDArray[np.bool_]
     scores: NDArray[np.float32]
     unrelated: tuple[str, ...]
+    unrelated_scores: NDArray[np.float32]
 
 
 def lesson(
@@ -48,18 +50,22 @@ def lesson(
     absence: float,
     embed: Embed | None = None,
     unrelated: int = 0,
+    prose: Sequence[str] = (),
 ) -> Lesson:
     """A lesson; a share of ``absence`` of its questions cannot be answered from what they see.
 
     Each question sees the fact that answers it and, at random, one of these numbers of ``distractors``, half of the
-    time those with the best scores. Without ``embed`` all scores are 0.
+    time those with the best scores. Without ``embed`` all scores are 0. Every second of the ``unrelated`` texts is of
+    ``prose``, if there is any; the others are documents about other things.
     """
     sheet = draw(rng, traces, split=split, crowding=rng.choice(_CROWDING), updates=rng.choice((0.0, 0.2)))
     facts = sheet.facts
     queries, visible = [], np.zeros((questions, len(facts)), dtype=bool)
     for _ in range(questions):
         queries.append(_query(rng, sheet, absence))
-    scores = _scores(embed, [query.text for query in queries], [fact.text for fact in facts])
+    others = tuple(rng.choice(prose) if prose and number % 2 else _unrelated(rng, split) for number in range(unrelated))
+    every = _scores(embed, [*(query.text for query in queries), *others], [fact.text for fact in facts])
+    scores = every[:questions]
     for row, query in enumerate(queries):
         visible[row] = _seen(rng, facts, query, min(rng.choice(list(distractors)), len(facts)), scores[row])
     return Lesson(
@@ -68,7 +74,8 @@ def lesson(
         queries=tuple(queries),
         visible=visible,
         scores=scores,
-        unrelated=tuple(_unrelated(rng, split) for _ in range(unrelated)),
+        unrelated=others,
+        unrelated_scores=every[questions:],
     )
 
 

@@ -28,6 +28,8 @@ from transformers.masking_utils import create_masks_for_generate
 
 from hippo_agent.errors import ReaderError
 from hippo_agent.model.architecture import decoder_of, is_alone, read_alone
+from hippo_agent.model.reader.config import FLOOR
+from hippo_agent.model.reader.layer import level
 
 __all__ = ["KeyValues", "PrefixBank", "TracePrefix"]
 
@@ -84,16 +86,19 @@ class TracePrefix:
     Args:
         model: a Hugging Face causal LM, also under a `PeftModel`; traces are read with its LoRA off.
         scale: attention logits per unit of retrieval score; 0 turns the bias off.
+        floor: a best score below it weakens all traces, so that a bank that has nothing to do with the text hardly
+            moves it; 0 turns that off.
         max_tokens: of a trace; the rest is cut.
 
     Raises ReaderError: the architecture, or its way to compute attention, does not allow exact reading.
     """
 
-    def __init__(self, model: Any, *, scale: float = 30.0, max_tokens: int = 256) -> None:
+    def __init__(self, model: Any, *, scale: float = 30.0, floor: float = FLOOR, max_tokens: int = 256) -> None:
         self._model = model
         self._decoder = decoder_of(model)
         self._config = self._decoder.config.get_text_config(decoder=True)
         self.scale = scale
+        self.floor = floor
         self.max_tokens = max_tokens
         self._hook: Any = None
         self._current: ContextVar[PrefixBank | None] = ContextVar("bank", default=None)
@@ -136,7 +141,7 @@ class TracePrefix:
         """The bank of traces given by their token ids.
 
         Args:
-            scores: [j], or [b, j] for a batch of texts; higher is better; default: all 0.
+            scores: [j], or [b, j] for a batch of texts; higher is better; default, and all 0: none were given.
             visible: bool [b, j]; False hides a trace from that text; default: all are seen.
         """
         return self.banked(self.encode(tokens), scores=scores, visible=visible)
@@ -162,8 +167,7 @@ class TracePrefix:
         lengths = torch.tensor([trace[0][0].shape[1] for trace in traces], device=device)
         owner = torch.repeat_interleave(torch.arange(count, device=device), lengths)
         back = lengths.cumsum(0)[owner] - torch.arange(len(owner), device=device)
-        best = rows.masked_fill(~seen, -torch.inf).amax(dim=1, keepdim=True)
-        bias = (self.scale * (rows - best)).masked_fill(~seen, -torch.inf)
+        bias = (self.scale * (rows - level(rows, seen, self.floor))).masked_fill(~seen, -torch.inf)
         layers = [
             (
                 torch.cat([trace[at][0] for trace in traces], dim=1)[None].to(device),

@@ -24,6 +24,8 @@ from hippo_agent.progress import Progress, reporter
 __all__ = ["ReaderTraining", "Tongue", "accuracy", "train_reader"]
 
 _UNRELATED_TOKENS = 128
+_OPENINGS = ("The", "It was", "He", "When", "In the", "I")
+_ROWS = 16  # texts that the base writes at once
 
 
 class ReaderTraining(BaseModel):
@@ -37,11 +39,12 @@ class ReaderTraining(BaseModel):
     traces: int = Field(default=32, ge=2)  # of a pool, once it has grown
     absence: float = Field(default=0.2, ge=0, le=1)  # share of questions that no visible trace answers
     unscored: float = Field(default=0.4, ge=0, le=1)  # share of steps without retrieval scores
-    unrelated: int = Field(default=2, ge=0)  # texts of a step that the traces have nothing to do with
+    unrelated: int = Field(default=4, ge=0)  # texts of a step that the traces have nothing to do with
+    prose: int = Field(default=96, ge=0)  # texts that the base writes first; every second of the unrelated is of them
     teacher: float = Field(default=0.3, ge=0)  # weight of what the base says with the traces in its prompt
     teacher_traces: int = Field(default=6, ge=0)  # shown to the teacher at most; more confuse it
     top: int = Field(default=16, ge=1)  # tokens of the teacher that count
-    quiet: float = Field(default=1.0, ge=0)  # weight of staying as the base is on unrelated text
+    quiet: float = Field(default=3.0, ge=0)  # weight of staying as the base is on unrelated text
     rate: float = Field(default=1e-3, gt=0)
     gate_rate: float = Field(default=2e-2, gt=0)  # of gates, null slot, scales
     warmup: int = Field(default=10, ge=1)
@@ -86,6 +89,7 @@ def train_reader(
     )
     rates = [group["lr"] for group in optimizer.param_groups]
     losses: list[float] = []
+    prose = _prose(base, tongue, config)
     reader.train()
     try:
         with reporter(progress, config.steps, "training the reader") as told:
@@ -93,7 +97,7 @@ def train_reader(
                 share = min(1.0, (step + 1) / config.warmup, 2 * (1 - step / config.steps))
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * share
-                loss = _loss(reader, base, tongue, config, _drawn(config, step, embed))
+                loss = _loss(reader, base, tongue, config, _drawn(config, step, embed, prose))
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
                 optimizer.step()
@@ -144,7 +148,23 @@ class _Rows:
     answer: Tensor
 
 
-def _drawn(config: ReaderTraining, step: int, embed: Embed | None) -> Lesson:
+def _prose(base: Any, tongue: Tongue, config: ReaderTraining) -> list[str]:
+    """What the base writes of its own accord: text that is like what it was trained on, without any data."""
+    out: list[str] = []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(config.seed)
+        while config.unrelated and len(out) < config.prose:
+            start = torch.tensor([tongue.tokens(_OPENINGS[len(out) // _ROWS % len(_OPENINGS)])] * _ROWS)
+            ids = start.to(next(base.parameters()).device)
+            found = base.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=True, top_k=0, top_p=1.0, temperature=1.0,
+                max_new_tokens=_UNRELATED_TOKENS // 2, pad_token_id=tongue.tokenizer.pad_token_id,
+            )  # fmt: skip
+            out += tongue.tokenizer.batch_decode(found, skip_special_tokens=True)
+    return [text for text in out if text.strip()]
+
+
+def _drawn(config: ReaderTraining, step: int, embed: Embed | None, prose: Sequence[str]) -> Lesson:
     """The lesson of a step: pools and distractors grow."""
     rng = random.Random(f"reader:{config.seed}:{step}")
     grown = min(1.0, 0.1 + 2 * step / config.steps)
@@ -159,6 +179,7 @@ def _drawn(config: ReaderTraining, step: int, embed: Embed | None) -> Lesson:
         absence=config.absence,
         embed=None if rng.random() < config.unscored else embed,
         unrelated=config.unrelated,
+        prose=prose,
     )
 
 
@@ -209,10 +230,8 @@ def _disturbance(reader: TraceReader, base: Any, tongue: Tongue, drawn: Lesson, 
     kept = rows.mask.bool()
     with torch.no_grad():
         alone = log_softmax(_logits(base, rows.ids, rows.mask)[kept].float(), -1)
-    shape = (len(tokens), len(drawn.traces))
-    every = torch.ones(shape, dtype=torch.bool)
-    order = torch.from_numpy(drawn.scores[np.arange(shape[0]) % len(drawn.scores)].copy())
-    with reader.reading(bank.seen_by(order, every)):
+    every = torch.ones((len(tokens), len(drawn.traces)), dtype=torch.bool)
+    with reader.reading(bank.seen_by(torch.from_numpy(drawn.unrelated_scores), every)):
         read = log_softmax(_logits(base, rows.ids, rows.mask)[kept].float(), -1)
     return (alone.exp() * (alone - read)).sum(-1).mean()
 

@@ -152,6 +152,27 @@ def test_every_system_runs_on_a_model_and_a_random_one_knows_nothing(folder: Pat
     assert json.dumps(report.as_dict())
 
 
+def test_several_seeds_are_several_worlds_and_their_means(folder: Path) -> None:
+    ticks: list[tuple[int, int]] = []
+    model = LocalModel(folder, device="cpu")
+    parts = [
+        run_model_suite(
+            "reader", None, model=model, embedder=EMBEDDER, limit=6, seed=seed, seeds=seeds,
+            systems=["memory_off", "retriever"], conditions=["hard8"],
+            tick=lambda done, total: ticks.append((done, total)),
+        )
+        for seed, seeds in ((3, 2), (3, 1), (4, 1))
+    ]  # fmt: skip
+    both, *single = parts
+    recalls = [part.systems["retriever"]["recall@1_hard8"] for part in single]
+    assert both.systems["retriever"]["recall@1_hard8"] == pytest.approx(sum(recalls) / 2)
+    assert (both.n, [row.about["seed"] for row in both.rows]) == (12, [3] * 6 + [4] * 6)
+    assert [row.about["question"] for row in both.rows[:6]] == [row.about["question"] for row in single[0].rows]
+    assert ticks[:2][-1][1] == 12 and max(done for done, total in ticks if total == 12) == 12
+    with pytest.raises(ConfigError, match="seeds 2"):
+        run_model_suite("lm", Path("x"), model=model, embedder=EMBEDDER, seeds=2)
+
+
 def test_single_answers_are_timed_with_their_prompt_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_REPEATS", 2)
     report = run_model_suite(
@@ -202,7 +223,7 @@ def test_perplexity_is_over_the_same_tokens_with_and_without_memory(folder: Path
     text = tmp_path / "story.txt"
     text.write_text(" ".join(f"The {rng.choice(words)} of the {rng.choice(words)} was quiet." for _ in range(150)))
     report = run_model_suite("lm", text, model=LocalModel(folder, device="cpu"), embedder=EMBEDDER, limit=3)
-    assert set(report.systems) == {"memory_off", "prefix", "shuffled"}
+    assert set(report.systems) == {"memory_off", "prefix", "shuffled", "shuffled_no_floor"}
     off, prefix = report.systems["memory_off"], report.systems["prefix"]
     assert off["perplexity"] > 1.0
     assert off["nll_per_character"] > 0.0

@@ -102,6 +102,30 @@ def test_four_traces_with_scores_are_a_block_mask_over_one_sequence(architecture
         assert (logits(model, [QUESTION]) - wanted).abs().max() > 0.1
 
 
+def test_a_best_score_below_the_floor_weakens_all_traces_and_one_above_changes_nothing(model: Any) -> None:
+    texts = tokens(1, 1, seed=8)
+
+    def bias(floor: float, scores: list[float] | None) -> list[float]:
+        found: list[float] = TracePrefix(model, floor=floor).bank(texts, scores=scores).bias[0].tolist()
+        return found
+
+    assert bias(0.45, [0.8, 0.5]) == bias(0.0, [0.8, 0.5]) == pytest.approx([0.0, -9.0], abs=1e-4)
+    assert bias(0.45, [0.1, 0.05]) == pytest.approx([-10.5, -12.0], abs=1e-4)
+    assert bias(0.0, [0.1, 0.05]) == pytest.approx([0.0, -1.5], abs=1e-4)
+    assert bias(0.45, None) == bias(0.45, [0.0, 0.0]) == [0.0, 0.0]  # no scores are no low scores
+
+
+def test_what_is_far_below_the_floor_is_as_good_as_not_there(model: Any) -> None:
+    before = logits(model, [QUESTION])
+    found = []
+    for floor in (0.45, 0.0):
+        prefix = TracePrefix(model, floor=floor, scale=200.0).attach()
+        with prefix.reading(prefix.bank(tokens(5, 7, seed=8), scores=[0.1, 0.05])):
+            found.append(float((logits(model, [QUESTION]) - before).abs().max()))
+        prefix.detach()
+    assert found[0] < CLOSE < 1.0 < found[1]
+
+
 def test_rows_of_a_batch_read_their_own_traces_whatever_the_padding(architecture: str, implementation: str) -> None:
     model = copy.deepcopy(tiny_model(architecture, implementation))
     prefix = prefix_of(model)

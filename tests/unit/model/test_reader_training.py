@@ -63,6 +63,17 @@ def test_half_of_the_distractors_are_those_that_retrieval_takes_for_the_best() -
     assert np.mean([rank < 3 for rank in ranks]) > 0.5  # 3 of 11 by chance
 
 
+def test_unrelated_text_has_the_scores_that_retrieval_gives_it() -> None:
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        return HashingEmbedder().embed(texts)
+
+    made = drawn(3, embed=embed)
+    vectors = embed([*made.unrelated, *made.traces])
+    assert made.unrelated_scores == pytest.approx(vectors[:2] @ vectors[2:].T, abs=1e-6)
+    assert made.scores.max() > made.unrelated_scores.max()
+    assert not drawn(3).unrelated_scores.any()
+
+
 def test_routes_come_from_the_map() -> None:
     for seed in range(30):
         made = drawn(seed)
