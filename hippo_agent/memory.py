@@ -51,7 +51,7 @@ from hippo_agent.storage.transfer import export_jsonl, import_jsonl
 from hippo_agent.storage.verify import Verification, repair, verify
 from hippo_agent.trust.quarantine import Quarantine
 from hippo_agent.trust.screen import Screen, held_of, told
-from hippo_agent.types import EMPTY, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
+from hippo_agent.types import EMPTY, TRUSTED, Cue, Event, Namespace, Receipt, Slots, SourceKind, Trace
 
 if TYPE_CHECKING:
     from hippo_agent.consolidation.report import ConsolidationReport
@@ -583,10 +583,12 @@ class Memory:
         return self._recaller.recall(Cue(text=text, namespace=namespace, min_trust=min_trust, k=k)).traces
 
     def _known(self, question: str, recall: Recall) -> list[PackedTrace]:
-        """What a model reads beside the recalled traces."""
+        """What a model reads beside the recalled traces; facts of those that it may read in its attention."""
         out: list[PackedTrace] = []
-        if self.config.evidence.facts and recall.hits:
-            out += facts_said(self.facts.said_in(recall.traces, min_trust=recall.cue.min_trust), recall)
+        vouched = replace(recall, hits=tuple(hit for hit in recall.hits if hit.trace.provenance.trust >= TRUSTED))
+        if self.config.evidence.facts and vouched.hits:
+            least = max(recall.cue.min_trust, TRUSTED)
+            out += facts_said(self.facts.said_in(vouched.traces, min_trust=least), vouched)
         if self.config.evidence.steps and (places := self._here.known) is not None:
             best = max((hit.score for hit in recall.hits), default=0.0)
             out += steps_asked(question, places, score=POINTS * best)

@@ -155,6 +155,18 @@ def test_facts_are_read_only_if_wanted(moved: Memory, folder: Path) -> None:
         assert memory.ask("Where does Ada live?", model=model, reader="prompt").abstained
 
 
+def test_what_nobody_vouches_for_becomes_no_fact(moved: Memory, folder: Path) -> None:
+    moved.write("Ada moved to Tarbol.", source="web", key="rumour")
+    seen: list[str] = []
+
+    def answer(text: str) -> str:
+        seen.append(text)
+        return "Tarbol" if "Ada lives in Tarbol." in text else "unknown"
+
+    assert moved.ask("Where does Ada live?", model=Scripted(folder, answer), reader="prompt").abstained
+    assert "Ada lives in Lisbon." in seen[0]
+
+
 def test_a_forgotten_trace_takes_its_fact_along(moved: Memory, folder: Path) -> None:
     model = Scripted(folder, lambda text: "Lisbon" if "Lisbon" in text else "unknown")
     first = moved.ask("Where does Ada live?", model=model, reader="prompt")
