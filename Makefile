@@ -3,13 +3,14 @@ VENV ?= .venv
 BIN  := $(VENV)/bin
 DATA ?=
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench faults clean
 
 help:
 	@echo "make demo [DATA=locomo.json]   remember a conversation and recall from it, with the reasons"
 	@echo "make test                      run the whole test suite"
 	@echo "make lint                      ruff, mypy, import-linter"
 	@echo "make bench                     measure against the floor: bare SQLite, bare exact search"
+	@echo "make faults                    kill, fail and starve it for hours, with a table (FAULTS=short: minutes)"
 	@echo "make clean                     remove the virtual environment and what tools have cached"
 
 # One stamp for each set of extras: a second run installs nothing until pyproject.toml changes.
@@ -32,6 +33,9 @@ lint: $(VENV)/.installed-all-test-lint
 
 bench: $(VENV)/.installed-all
 	$(BIN)/hippo bench $(ARGS)
+
+faults: $(VENV)/.installed-all-test
+	$(BIN)/python tests/faults/long.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -17,7 +17,7 @@ from hippo_agent.consolidation.config import ConsolidationConfig
 from hippo_agent.consolidation.history import draw_history
 from hippo_agent.consolidation.job import Consolidation, purge
 from hippo_agent.consolidation.report import ConsolidationReport
-from hippo_agent.consolidation.selection import select
+from hippo_agent.consolidation.selection import Selection, select
 from hippo_agent.consolidation.versions import Version, Versions
 from hippo_agent.errors import AdapterError
 from hippo_agent.relational.facade import Facts
@@ -86,6 +86,12 @@ class Nights:
                 tick=progress,
             )
         return replace(report, maintenance=done)
+
+    def selection(self) -> Selection:
+        """What may be taught now, and what may not with the reasons; trains nothing."""
+        if self._facts.behind():
+            self._facts.catch_up()
+        return select(self._store, self._record, self._namespace, now=self._clock(), config=self._config.selection)
 
     def versions(self) -> list[Version]:
         """Every version on disk, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,7 @@ def evaluate(
     suite: Annotated[
         str,
         typer.Argument(
-            help="What to measure: locomo, lures, gate, multihop, conflicts, fast-lane, mango, reader, lm, ..."
+            help="What to measure: locomo, lures, gate, multihop, conflicts, fast-lane, poisoning, reader, lm, ..."
         ),
     ],
     data: Annotated[
@@ -90,6 +91,9 @@ def evaluate(
         raise typer.BadParameter("--ablate is of the suites reader and consolidation")
     if suite == "consolidation":
         _show(_nights(data, facts, nights, local_model(model, device), system, ablate, seed), out)
+        return
+    if suite == "poisoning":
+        _show(_poisoning(data, embedder, limit, seed), out)
         return
     with ticking(suite) as tick:
         if suite in MODEL_SUITES:
@@ -171,6 +175,21 @@ def _nights(
             ablate=ablate,
             seed=seed,
             tick=tick,
+        )
+
+
+def _poisoning(data: Path | None, embedder: str | None, limit: int | None, seed: int) -> Report:
+    from hippo_agent import Config, Memory
+    from hippo_agent.evaluation.suites.poisoning import run_poisoning
+    from hippo_agent.trust.config import TrustConfig
+
+    def open_bank(folder: Path, *, embedder: Embedder, screened: bool, clock: Callable[[], datetime]) -> Memory:
+        trust = TrustConfig() if screened else TrustConfig(secrets="keep", instructions=False, anomalies=False)
+        return Memory(folder, embedder=embedder, clock=clock, config=Config(trust=trust))
+
+    with ticking("poisoning") as tick:
+        return run_poisoning(
+            data, open_bank=open_bank, embedder=embedder_named(embedder), limit=limit, seed=seed, tick=tick
         )
 
 

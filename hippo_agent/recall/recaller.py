@@ -16,6 +16,7 @@ from hippo_agent.recall.duplicates import without_duplicates
 from hippo_agent.recall.lexicon import Lexicon, Lines
 from hippo_agent.recall.query import Query, understand
 from hippo_agent.recall.result import Recall
+from hippo_agent.recall.room import with_room
 from hippo_agent.recall.scoring import Points, score
 from hippo_agent.recall.sources import CandidateSource, FirstPass, propose
 from hippo_agent.recall.words import cut
@@ -23,7 +24,7 @@ from hippo_agent.storage.base import Mask, RecordStore, Scores, Vector
 from hippo_agent.storage.columns import Columns
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.mirror import Mirror
-from hippo_agent.types import EMPTY, Cue, Hit, Status
+from hippo_agent.types import EMPTY, TRUSTED, Cue, Hit, Status
 
 __all__ = ["Recaller"]
 
@@ -170,6 +171,7 @@ class Recaller:
     ) -> Recall:
         seqs = columns.seq[candidates.positions]
         order = np.argsort(-points.total, kind="stable")
+        order = with_room(order, points.total, columns.trust[candidates.positions] >= TRUSTED, cue.k)
         hits: list[Hit] = []
         duplicates = 0
         step = cue.k + SPARE

@@ -6,6 +6,8 @@ For a relation that has one value at a time, claims are ordered by
 2. serial order: of two claims about the same time the one recorded later is a correction;
 3. trust, then the number of independent sources, between claims of one trace.
 
+What untrusted sources say, however many, never replaces and never takes back what a trusted one says.
+
 A denial ("no longer lives in Rome", "that was wrong") takes its value away from its time on, and never brings an
 older value
 back: after a retraction the answer is "not known", not the stale value. Claims that nothing orders are a conflict and
@@ -23,6 +25,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from hippo_agent.types import TRUSTED
 
 __all__ = ["Claim", "Interval", "Verdict", "intervals", "verdict"]
 
@@ -69,14 +73,22 @@ def intervals(claims: Iterable[Claim], *, functional: bool) -> list[Interval]:
     ordered = sorted(claims, key=lambda claim: (*claim.rank, not claim.denied, -claim.trust, claim.value))
     open_: dict[str, datetime] = {}
     done: list[Interval] = []
+    vouched: set[str] = set()  # open values that a trusted source says
 
     def close(value: str, at: datetime) -> None:
         start = open_.pop(value, None)
+        vouched.discard(value)
         if start is not None and start < at:
             done.append(Interval(value, start, at))
 
-    for group in _same_rank(ordered):
-        at = group[0].valid_from
+    def overruled(claim: Claim) -> bool:
+        if claim.trust >= TRUSTED:
+            return False
+        return claim.value in vouched if claim.denied else functional and bool(vouched - {claim.value})
+
+    for same in _same_rank(ordered):
+        at = same[0].valid_from
+        group = [claim for claim in same if not overruled(claim)]
         for claim in group:
             if claim.denied:
                 close(claim.value, at)
@@ -87,6 +99,7 @@ def intervals(claims: Iterable[Claim], *, functional: bool) -> list[Interval]:
                 if value not in keep:
                     close(value, at)
             told = [claim for claim in told if claim.value in keep]
+        vouched |= {claim.value for claim in told if claim.trust >= TRUSTED and claim.valid_until is None}
         for claim in told:
             if claim.valid_until is not None:
                 if claim.valid_until > at:

@@ -95,3 +95,19 @@ def test_one_value_at_a_time_or_a_reported_conflict(claims: list[Claim]) -> None
     for day in range(10):
         found = verdict(claims, functional=True, at=START + day * DAY)
         assert len(found.values) <= 1 or found.conflict
+
+
+def test_untrusted_sources_never_replace_or_take_back_what_a_trusted_one_says() -> None:
+    def claim(value: str, seq: int, trust: float, *, denied: bool = False, principal: str = "p") -> Claim:
+        since = datetime(2024, 1, seq, tzinfo=timezone.utc)
+        return Claim(value=value, valid_from=since, seq=seq, trust=trust, denied=denied, principal=principal)
+
+    at = datetime(2024, 2, 1, tzinfo=timezone.utc)
+    told = [claim("Rome", 1, 0.8), claim("Porto", 2, 0.2, principal="a"), claim("Porto", 3, 0.2, principal="b")]
+    found = verdict(told, functional=True, at=at)
+    assert (found.values, found.runner_up, found.conflict) == (("Rome",), "Porto", False)
+    assert verdict([*told, claim("Rome", 4, 0.0, denied=True)], functional=True, at=at).values == ("Rome",)
+    assert verdict([*told, claim("Ghent", 5, 0.5)], functional=True, at=at).values == ("Ghent",)
+    assert verdict([*told, claim("Rome", 5, 0.8, denied=True)], functional=True, at=at).values == ()
+    assert verdict(told[1:], functional=True, at=at).values == ("Porto",), "among untrusted ones the later wins"
+    assert set(verdict(told, functional=False, at=at).values) == {"Rome", "Porto"}
