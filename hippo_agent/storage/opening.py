@@ -64,6 +64,10 @@ def create(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrations.apply(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing would do it too, and hide that it failed
+        log = draft.with_name(draft.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise StorageFull(f"no space left for {str(path)!r}; nothing was made: free space and try again")
         draft.rename(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

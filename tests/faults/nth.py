@@ -240,7 +240,16 @@ def child(work: Callable[[], Any]) -> tuple[int, bytes]:
 
 
 def look(folder: Path) -> dict[str, Any] | None:
-    status, said = child(lambda: state(folder))
+    """The state that is left; None, with the reason on stderr, when it cannot be opened or is not clean."""
+
+    def work() -> dict[str, Any]:
+        try:
+            return state(folder)
+        except (HippoError, OSError) as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            raise
+
+    status, said = child(work)
     return json.loads(said) if status == 0 else None
 
 

@@ -19,10 +19,16 @@ NTH = Path(__file__).with_name("nth.py")
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="needs Linux and a C compiler")
 @pytest.mark.parametrize(
-    ("actions", "mode"), [("write import consolidate", "kill"), ("forget", "kill"), ("forget", "fail once")]
+    ("actions", "mode", "runs"),
+    [
+        ("write import consolidate", "kill", 4),
+        ("forget", "kill", 4),
+        ("forget", "fail once", 4),
+        ("make", "fail once", 12),  # a database that was half made and renamed all the same was found so
+    ],
 )
-def test_the_nth_file_operation_leaves_the_old_state_or_the_new_one(actions: str, mode: str) -> None:
-    command = [sys.executable, str(NTH), *actions.split(), "--runs", "4", "--modes", mode]
+def test_the_nth_file_operation_leaves_the_old_state_or_the_new_one(actions: str, mode: str, runs: int) -> None:
+    command = [sys.executable, str(NTH), *actions.split(), "--runs", str(runs), "--modes", mode]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [json.loads(line) for line in done.stdout.splitlines()]
