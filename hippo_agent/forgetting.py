@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -27,7 +28,7 @@ from hippo_agent.storage.copies import BACKUPS
 from hippo_agent.storage.index.managed import ManagedIndex
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.storage.selecting import Selector, chosen, resting_on, spaces_below
-from hippo_agent.types import EMPTY, Namespace
+from hippo_agent.types import EMPTY, Namespace, Trace
 
 __all__ = ["Forgetting", "Forgotten", "Selector"]
 
@@ -119,6 +120,32 @@ class Forgetting:
             return done
         left = self.purge(list(done.traces))
         return replace(done, purged=not left, left=left)
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction; when it fails, maps and the gate's statistics are taken as they are stored."""
+        try:
+            with self._record.database.write(durable=True) as connection:
+                yield connection
+        except BaseException:
+            self._here.reopen()
+            self._episodes.reread()
+            raise
+
+    def let_go(self, traces: Sequence[Trace], *, reason: Callable[[Trace], str]) -> None:
+        """Take out these traces alone, with their facts, links and lessons; part of a transaction that is open.
+
+        What was derived from them stays, and so do bytes in the files until the next `purge`.
+        """
+        if not traces:
+            return
+        with self.changing():
+            self._here.forget(traces)
+            for trace in traces:
+                self._record.delete([trace.id], reason=reason(trace))
+            self._facts.prune()
+            self._episodes.forget(traces)
+        self._asker.forget([trace.id for trace in traces])
 
     def purge(self, ids: list[str] | None = None) -> tuple[str, ...]:
         """Rewrite the files without what was forgotten; returns what could not be removed, and why.

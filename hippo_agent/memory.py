@@ -27,6 +27,7 @@ from hippo_agent.episodic.store import EpisodicStore
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.errors import InvalidInput, MemoryClosed, ReadOnlyMemory, TraceNotFound
 from hippo_agent.forgetting import Forgetting, Forgotten, Selector
+from hippo_agent.maintenance import Maintenance
 from hippo_agent.model.packing import POINTS, PackedTrace
 from hippo_agent.nights import Nights
 from hippo_agent.progress import Progress, StageProgress, reporter, stages
@@ -156,7 +157,7 @@ class Memory:
             facts=self.facts,
             config=self.config.consolidation,
             clock=clock,
-            maintain=self._maintain,
+            maintain=lambda steps, tick: self._maintenance.run(steps, tick=tick),
         )
         self._asker = Asker(None if read_only else self.folder / "states", serving=self._nights.serving)
         self._forgetting = Forgetting(
@@ -167,6 +168,18 @@ class Memory:
             index=self._index,
             nights=self._nights,
             asker=self._asker,
+            clock=clock,
+        )
+        self._maintenance = Maintenance(
+            self._record,
+            self._mirror,
+            store=self._facts,
+            facts=self.facts,
+            here=self._here,
+            forgetting=self._forgetting,
+            gate=self.config.gate,
+            retention=Retention(self.config.retention),
+            namespace=self.namespace,
             clock=clock,
         )
 
@@ -374,6 +387,7 @@ class Memory:
         minutes: float | None = None,
         cool_off_hours: float | None = None,
         guard_texts: Sequence[str] = (),
+        maintenance: bool = True,
         progress: StageProgress = None,
     ) -> ConsolidationReport:
         """One night: what mattered is replayed into a LoRA of the local model, which serves if it passes the gate.
@@ -387,6 +401,7 @@ class Memory:
             minutes: stop training after so long; the gate judges what was reached.
             cool_off_hours: how old a trace has to be, instead of the configured 24 hours.
             guard_texts: texts of your own whose language must not suffer.
+            maintenance: put the stores in order first, as `ConsolidationConfig.maintenance` says; False: only teach.
             progress: told (what, done, total); None: a bar on a terminal.
 
         Raises:
@@ -402,6 +417,7 @@ class Memory:
                 minutes=minutes,
                 cool_off_hours=cool_off_hours,
                 guard_texts=guard_texts,
+                maintenance=maintenance,
                 progress=tick,
             )
 
@@ -557,13 +573,6 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _maintain(self) -> dict[str, int]:
-        """What a night does beside training: waiting facts are tested again, the map is put in order."""
-        done = {"facts let in": self.facts.retest()}
-        if len(self.places.map):
-            done |= {name.replace("_", " "): count for name, count in self.places.consolidate().items()}
-        return done
 
     def _fact_store(self) -> tuple[FactStore, FactVectors]:
         config = self.config.relational

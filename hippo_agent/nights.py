@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hippo_agent.consolidation.config import ConsolidationConfig
+from hippo_agent.consolidation.config import ConsolidationConfig, MaintenanceConfig
 from hippo_agent.consolidation.history import draw_history
-from hippo_agent.consolidation.job import Consolidation, purge
+from hippo_agent.consolidation.job import Consolidation, Tick, purge
 from hippo_agent.consolidation.report import ConsolidationReport
 from hippo_agent.consolidation.selection import Selection, select
 from hippo_agent.consolidation.versions import Version, Versions
@@ -44,7 +44,7 @@ class Nights:
         facts: Facts,
         config: ConsolidationConfig,
         clock: Callable[[], datetime],
-        maintain: Callable[[], dict[str, int]],
+        maintain: Callable[[MaintenanceConfig, Tick | None], dict[str, int]],
     ) -> None:
         self._record = record
         self._folder = folder
@@ -63,7 +63,8 @@ class Nights:
         minutes: float | None = None,
         cool_off_hours: float | None = None,
         guard_texts: Sequence[str] = (),
-        progress: Callable[[str, int, int], None] | None = None,
+        maintenance: bool = True,
+        progress: Tick | None = None,
     ) -> ConsolidationReport:
         """One night: maintenance, then training and the gate. See `Memory.consolidate`."""
         from hippo_agent.consolidation.night import Base
@@ -75,7 +76,7 @@ class Nights:
             config = replace(config, selection=replace(config.selection, cool_off_hours=cool_off_hours))
         if self._facts.behind():
             self._facts.catch_up()
-        done = self._maintain() if config.maintenance and not dry_run else {}
+        done = self._maintain(config.maintenance, progress) if maintenance and not dry_run else {}
         selection = select(self._store, self._record, self._namespace, now=self._clock(), config=config.selection)
         with model.lock:
             report = self._job(config).run(

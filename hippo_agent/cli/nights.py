@@ -37,6 +37,9 @@ def consolidate(
     guard: Annotated[
         list[Path] | None, typer.Option("--guard", help="A text file whose language must not suffer; may be repeated.")
     ] = None,
+    maintenance: Annotated[
+        bool, typer.Option("--maintenance/--no-maintenance", help="Put the stores in order before teaching.")
+    ] = True,
     picture: Annotated[
         Path | None, typer.Option("--out", help="Draw all nights so far into this .png or .html.")
     ] = None,
@@ -54,6 +57,7 @@ def consolidate(
             minutes=budget_minutes,
             cool_off_hours=cool_off,
             guard_texts=texts,
+            maintenance=maintenance,
         )
         if picture is not None:
             store.nights.draw(picture)
@@ -164,7 +168,12 @@ def _sentence(report: ConsolidationReport) -> str:
         if report.version is None
         else f"version {report.version} {'serves' if report.promoted else 'was rejected'}: {report.reason}"
     )
-    return f"{outcome}\nitems: {counts}" + (f"\nnot taught: {held}" if held else "")
+    kept = "; ".join(f"{what}: {count}" for what, count in report.maintenance.items())
+    return (
+        f"{outcome}\nitems: {counts}"
+        + (f"\nnot taught: {held}" if held else "")
+        + (f"\nmaintenance: {kept}" if kept else "")
+    )
 
 
 def _number(version: Version | None) -> int | None:

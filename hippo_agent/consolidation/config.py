@@ -7,7 +7,7 @@ from typing import Any
 
 from hippo_agent.errors import ConfigError
 
-__all__ = ["ConsolidationConfig", "GateLimits", "SelectionConfig", "TrainingConfig"]
+__all__ = ["ConsolidationConfig", "GateLimits", "MaintenanceConfig", "SelectionConfig", "TrainingConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,22 @@ class GateLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceConfig:
+    """What a night puts in order before it teaches, each step with its switch."""
+
+    duplicates: bool = True  # the same event stored twice becomes one trace; needs the write gate's rule
+    facts: bool = True  # waiting facts are tested again
+    retention: bool = True  # what has faded below `RetentionConfig.forget_below` goes; at its default nothing does
+    maps: bool = True  # the map is read again, loops are closed, macros are distilled
+    compact: bool = True  # full text in one piece, superseded lines of the outbox out, the log folded into the file
+
+    @classmethod
+    def off(cls) -> MaintenanceConfig:
+        """Nothing at all."""
+        return cls(**{entry.name: False for entry in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsolidationConfig:
     """All settings of consolidation."""
 
@@ -73,7 +89,7 @@ class ConsolidationConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     gate: GateLimits = field(default_factory=GateLimits)
     keep: int = 7  # versions kept, the serving one always
-    maintenance: bool = True
+    maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
 
     def __post_init__(self) -> None:
         training, selection = self.training, self.selection

@@ -34,7 +34,7 @@ from hippo_agent.errors import AdapterError
 from hippo_agent.storage.record import SqliteRecord
 from hippo_agent.types import Namespace
 
-__all__ = ["Consolidation", "purge", "tainted"]
+__all__ = ["Consolidation", "Tick", "purge", "tainted"]
 
 Tick = Callable[[str, int, int], None]
 

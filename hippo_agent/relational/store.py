@@ -106,6 +106,19 @@ class FactStore(FactReader):
         trust = self._config.trust
         return [fact for fact in facts if fact.holds(at) and (fact.status == "active" or fact.trust >= trust)]
 
+    def said_otherwise(self, older: Trace, newer: Trace) -> bool:
+        """Whether another value of what the newer trace says was said after the older one and before it."""
+        since, until = sorted((micros(older.event_time), micros(newer.event_time)))
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM statement s JOIN fact f ON f.id = s.fact "
+                "JOIN fact g ON g.subject = f.subject AND g.predicate = f.predicate AND g.id <> f.id "
+                "JOIN statement o ON o.fact = g.id "
+                "WHERE s.trace = ? AND o.trace NOT IN (?, ?) AND o.said_at BETWEEN ? AND ? LIMIT 1",
+                (newer.seq, newer.seq, older.seq, since, until),
+            ).fetchone()
+        return found is not None
+
     def prune(self) -> int:
         """Let go of facts that nothing supports any more, and of names that no fact has; returns how many facts."""
         with self._database.write() as connection:

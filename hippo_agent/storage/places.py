@@ -25,6 +25,7 @@ __all__ = [
     "m003_places",
     "mend",
     "place_of",
+    "relink",
     "seqs_of",
     "step_hash",
     "strangers",
@@ -173,6 +174,12 @@ def link(connection: sqlite3.Connection, items: Iterable[tuple[str, PlaceMark]])
         "OR EXISTS (SELECT 1 FROM place_merge WHERE world = ?1 AND old = ?3)",
         [(mark.world, item, mark.place, mark.seq, mark.time) for item, mark in items],
     )
+
+
+def relink(connection: sqlite3.Connection, old: str, new: str) -> None:
+    """Remember a trace wherever another one was, inside the caller's transaction."""
+    connection.execute("UPDATE OR IGNORE place_link SET item = ? WHERE item = ? AND kind = 'episode'", (new, old))
+    connection.execute("DELETE FROM place_link WHERE item = ? AND kind = 'episode'", (old,))
 
 
 def step_hash(seq: int, episode: int, place: str, row: str) -> bytes:

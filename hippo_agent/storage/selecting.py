@@ -12,7 +12,7 @@ from hippo_agent.errors import InvalidInput, TraceNotFound
 from hippo_agent.storage.rows import load_namespace, micros
 from hippo_agent.types import Namespace
 
-__all__ = ["Selector", "chosen", "resting_on", "spaces_below"]
+__all__ = ["Selector", "chosen", "parents", "resting_on", "spaces_below"]
 
 _WORD = re.compile(r"\w+")
 _CHUNK = 500  # values per IN list
@@ -80,6 +80,12 @@ def resting_on(connection: sqlite3.Connection, trace_ids: list[str]) -> list[str
         gone.update(more)
         found += more
     return found
+
+
+def parents(connection: sqlite3.Connection) -> set[str]:
+    """Ids of the traces that others were derived from."""
+    rows = connection.execute("SELECT DISTINCT j.value FROM trace, json_each(trace.parents) j WHERE parents <> '[]'")
+    return {row[0] for row in rows}
 
 
 def spaces_below(connection: sqlite3.Connection, table: str, namespace: Namespace) -> list[str]:

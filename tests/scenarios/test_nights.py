@@ -60,6 +60,7 @@ def test_nothing_is_taught_before_the_cool_off_is_over(memory: Memory) -> None:
     report = memory.consolidate(dry_run=True)
     assert report.new == 0
     assert report.refused == {"younger than 24 hours": len(FACTS)}
+    assert report.maintenance == {}
 
 
 def test_a_night_puts_facts_into_the_weights_and_forgetting_takes_them_out(memory: Memory, clock: Clock) -> None:
@@ -70,6 +71,7 @@ def test_a_night_puts_facts_into_the_weights_and_forgetting_takes_them_out(memor
     report = memory.consolidate(progress=False)
     assert report.promoted, report.reason
     assert report.new == len(FACTS)
+    assert report.maintenance == {"duplicates merged": 0, "facts let in": 0, "superseded changes": 0}
     known = [value in asked(memory, question) for question, _, value in FACTS]
     assert sum(known) >= 3
     answer = memory.ask(FACTS[0][0], kinds=["nothing"])
@@ -108,8 +110,9 @@ def test_a_rejected_night_never_serves(memory: Memory, clock: Clock, tmp_path: P
     with Memory(
         memory.folder, embedder=HashingEmbedder(quiet=True), config=Config(consolidation=strict), clock=clock
     ) as hurried:
-        report = hurried.consolidate(progress=False)
+        report = hurried.consolidate(progress=False, maintenance=False)
         assert not report.promoted
+        assert report.maintenance == {}
         assert report.version == 1
         assert "below" in report.reason
         assert hurried.nights.serving() is None
