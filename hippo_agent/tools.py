@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hippo_agent.context import Store, facts_near, recall_beside
 from hippo_agent.memory import Memory
-from hippo_agent.recall.rendering import CLOSE, OPEN, line
+from hippo_agent.recall.rendering import render
 from hippo_agent.spatial.tools import RecallHere, SpatialTool, spatial_tools
 from hippo_agent.types import Cue, Namespace
 
@@ -72,8 +72,7 @@ def memory_tools(
     def recall(a: _Recall) -> str:
         cue = Cue(text=a.query, namespace=where, exact_namespace=exact, k=a.k, budget_tokens=_BUDGET)
         hits = recall_beside(memory, cue).hits
-        lines = [f"{line(number, hit.trace)} | id {hit.trace.id}" for number, hit in enumerate(hits, 1)]
-        return "\n".join([OPEN, *lines, CLOSE]) if lines else "Nothing comes back."
+        return render(hits, ids=True) or "Nothing comes back."
 
     def forget(a: _Forget) -> str:
         for trace_id in a.ids:

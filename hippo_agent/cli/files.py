@@ -51,6 +51,9 @@ def import_(
     embedder: EmbedderOption = None,
     format_: Annotated[Format, typer.Option("--format", help="What the files are; auto looks.")] = Format.AUTO,
     source: Annotated[str, typer.Option(help="Provenance of conversations and texts.")] = "import",
+    max_trust: Annotated[
+        float, typer.Option(help="Of an export that others made: no trace of it is trusted more.")
+    ] = 1.0,
     json_: JsonOption = False,
 ) -> None:
     """Import exports (JSONL), conversations (LoCoMo format) or plain text; doing it again changes nothing.
@@ -68,7 +71,9 @@ def import_(
                 if found is Format.EXPORT:
                     if parts:
                         raise typer.BadParameter("an export keeps its own namespaces; leave --namespace out")
-                    done.append({"file": name, "format": found.value, "traces": store.import_jsonl(path)})
+                    done.append(
+                        {"file": name, "format": found.value, "traces": store.import_jsonl(path, max_trust=max_trust)}
+                    )
                 else:
                     done.append({"file": name, "format": found.value, **_learn(store, path, found, parts, kind)})
     if json_:

@@ -27,8 +27,8 @@ LEAST = 600  # characters of untrusted lines that are shown beside trusted ones,
 _ESCAPED = re.compile(r"[<>\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def render(hits: Iterable[Hit]) -> str:
-    """The block, or "" without hits.
+def render(hits: Iterable[Hit], *, ids: bool = False) -> str:
+    """The block, or "" without hits; with ``ids`` each line ends with that of its trace.
 
     What untrusted sources say stands in a block of its own when there is something trusted as well, and takes no more
     room than that (or `LEAST` characters): a flood of it cannot crowd out the rest.
@@ -36,19 +36,19 @@ def render(hits: Iterable[Hit]) -> str:
     every = list(hits)
     trusted = [hit for hit in every if hit.trace.provenance.trust >= TRUSTED]
     if len(trusted) in (0, len(every)):
-        return _block(OPEN, [line(number, hit.trace) for number, hit in enumerate(every, 1)], CLOSE)
-    lines = [line(number, hit.trace) for number, hit in enumerate(trusted, 1)]
+        return _block(OPEN, [line(number, hit.trace, ids=ids) for number, hit in enumerate(every, 1)], CLOSE)
+    lines = [line(number, hit.trace, ids=ids) for number, hit in enumerate(trusted, 1)]
     others = [hit for hit in every if hit.trace.provenance.trust < TRUSTED]
-    blocks = [_block(OPEN, lines, CLOSE), unverified(others, room=sum(map(len, lines)), first=len(lines) + 1)]
+    blocks = [_block(OPEN, lines, CLOSE), unverified(others, room=sum(map(len, lines)), first=len(lines) + 1, ids=ids)]
     return "\n".join(filter(None, blocks))
 
 
-def unverified(hits: Iterable[Hit], *, room: int, first: int = 1) -> str:
+def unverified(hits: Iterable[Hit], *, room: int, first: int = 1, ids: bool = False) -> str:
     """What untrusted sources say as a block of its own, within so many characters (at least `LEAST`); "" without."""
     room = max(LEAST, room)
     lines: list[str] = []
     for hit in hits:
-        one = line(first + len(lines), hit.trace)
+        one = line(first + len(lines), hit.trace, ids=ids)
         if len(one) <= room:
             lines.append(one)
             room -= len(one)
@@ -65,12 +65,12 @@ def _block(opening: str, lines: list[str], closing: str) -> str:
     return "\n".join([opening, *lines, closing]) if lines else ""
 
 
-def line(number: int, trace: Trace) -> str:
+def line(number: int, trace: Trace, *, ids: bool = False) -> str:
     """One trace on one line."""
     parts = [f"[{number}] {trace.event_time:%Y-%m-%d %H:%M} UTC", trace.provenance.source]
     if trace.speaker is not None:
         parts.append(quoted(trace.speaker)[1:-1].replace("|", "/"))
-    return " | ".join([*parts, quoted(trace.text)])
+    return " | ".join([*parts, quoted(trace.text), *([f"id {trace.id}"] if ids else [])])
 
 
 def quoted(text: str) -> str:

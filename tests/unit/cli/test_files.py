@@ -103,3 +103,12 @@ def test_a_folder_that_cannot_be_written_is_a_mistake_not_a_crash(hippo: Any) ->
     result = hippo("export", "no/such/folder/out.jsonl")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: ")
+
+
+def test_an_export_of_others_is_trusted_no_more_than_said(hippo: Any, hippo_json: Any) -> None:
+    hippo("write", "The mill is for sale.", "--source", "operator")
+    hippo("export", "theirs.jsonl")
+    assert hippo("import", "theirs.jsonl", "--memory", "ours", "--max-trust", "2").exit_code == 1
+    hippo("import", "theirs.jsonl", "--memory", "ours", "--max-trust", "0.1")
+    [hit] = hippo_json("recall", "what is for sale?", "--memory", "ours")["hits"]
+    assert hit["trace"]["provenance"]["trust"] == 0.1
