@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hippo_agent.errors import CorruptMemory, InvalidInput
-from hippo_agent.storage.opening import sync_folder
+from hippo_agent.storage.opening import sync_folder, translated
 from hippo_agent.storage.record import FILE_NAME, SqliteRecord
 
 __all__ = ["BACKUPS", "Backup", "backup", "read_backup", "restore"]
@@ -61,7 +61,7 @@ def backup(record: SqliteRecord, target: str | Path, *, now: datetime) -> Backup
         if source.is_dir():
             skipped = shutil.ignore_patterns("draft", "*.lock", "*.new")
             shutil.copytree(source, draft / _ADAPTERS, ignore=skipped, symlinks=True)
-        with closing(sqlite3.connect(draft / FILE_NAME)) as copy:
+        with translated(draft / FILE_NAME, writing=True), closing(sqlite3.connect(draft / FILE_NAME)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE")
             traces = int(copy.execute("SELECT count(*) FROM trace").fetchone()[0])
         made = Backup(path=str(path.resolve()), time=now.isoformat(), traces=traces, files=dict(_digests(draft)))
