@@ -157,6 +157,7 @@ class Memory:
             facts=self.facts,
             config=self.config.consolidation,
             clock=clock,
+            places=lambda: self._here.known,
             maintain=lambda steps, tick: self._maintenance.run(steps, tick=tick),
         )
         self._asker = Asker(None if read_only else self.folder / "states", serving=self._nights.serving)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hippo_agent.consolidation.config import ConsolidationConfig, MaintenanceConfig
+from hippo_agent.consolidation.config import ConsolidationConfig, MaintenanceConfig, SelectionConfig
 from hippo_agent.consolidation.history import draw_history
 from hippo_agent.consolidation.job import Consolidation, Tick, purge
 from hippo_agent.consolidation.report import ConsolidationReport
@@ -27,6 +27,7 @@ from hippo_agent.types import Namespace
 
 if TYPE_CHECKING:
     from hippo_agent.model.local import LocalModel
+    from hippo_agent.spatial.places import Places
 
 __all__ = ["Nights"]
 
@@ -44,6 +45,7 @@ class Nights:
         facts: Facts,
         config: ConsolidationConfig,
         clock: Callable[[], datetime],
+        places: Callable[[], Places | None],
         maintain: Callable[[MaintenanceConfig, Tick | None], dict[str, int]],
     ) -> None:
         self._record = record
@@ -53,6 +55,7 @@ class Nights:
         self._facts = facts
         self._config = config
         self._clock = clock
+        self._places = places
         self._maintain = maintain
 
     def consolidate(
@@ -77,7 +80,7 @@ class Nights:
         if self._facts.behind():
             self._facts.catch_up()
         done = self._maintain(config.maintenance, progress) if maintenance and not dry_run else {}
-        selection = select(self._store, self._record, self._namespace, now=self._clock(), config=config.selection)
+        selection = self._select(config.selection)
         with model.lock:
             report = self._job(config).run(
                 Base(model.model, model.tokenizer, model.fingerprint),
@@ -92,7 +95,7 @@ class Nights:
         """What may be taught now, and what may not with the reasons; trains nothing."""
         if self._facts.behind():
             self._facts.catch_up()
-        return select(self._store, self._record, self._namespace, now=self._clock(), config=self._config.selection)
+        return self._select(self._config.selection)
 
     def versions(self) -> list[Version]:
         """Every version on disk, oldest first."""
@@ -141,6 +144,16 @@ class Nights:
     def draw(self, path: str | Path) -> Path:
         """A picture of all versions, .png or .html: what the weights knew after each night."""
         return draw_history(self.versions(), Path(path))
+
+    def _select(self, config: SelectionConfig) -> Selection:
+        """Facts of the namespace, and the steps and ways of its map."""
+        now = self._clock()
+        selection = select(self._store, self._record, self._namespace, now=now, config=config)
+        if config.routes and (places := self._places()) is not None:
+            from hippo_agent.consolidation.routes import select_routes
+
+            selection += select_routes(places, self._record, now=now, config=config)
+        return selection
 
     def _everywhere(self) -> list[Versions]:
         folder = self._folder / "adapters"

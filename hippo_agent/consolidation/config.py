@@ -20,6 +20,9 @@ class SelectionConfig:
     retention: float = 0.9  # desired chance of recall without memory; below it an item is due again
     light: int = 4  # renderings of an item that fits its schema
     rich: int = 12  # and of one that does not
+    routes: bool = True  # steps of the map and the ways of macros too
+    walked: int = 2  # times that a step was walked with success
+    stale_days: float = 180.0  # a step that was not walked for so long is not taught
     fifo: bool = False  # oldest first instead of by priority: the control of the schedule
 
 
@@ -101,9 +104,10 @@ class ConsolidationConfig:
                 value = getattr(part, entry.name)
                 if isinstance(value, float) and not 0.0 <= value < float("inf"):
                     raise ConfigError(f"{type(part).__name__}.{entry.name} must be a number >= 0, not {value!r}")
+        doses = (selection.light, selection.rich, selection.walked)
         threads = 1 if training.threads is None else training.threads
-        if min(training.batch, training.checkpoint, threads, selection.light, selection.rich, self.keep) < 1:
-            raise ConfigError("batch, checkpoint, threads, light, rich and keep must be at least 1")
+        if min(training.batch, training.checkpoint, threads, *doses, self.keep) < 1:
+            raise ConfigError("batch, checkpoint, threads, light, rich, walked and keep must be at least 1")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, for manifests."""

@@ -1,4 +1,4 @@
-"""What a night teaches: a fact or a step of a route, with the traces that it rests on."""
+"""What a night teaches: a fact or a step of a route, with the traces and steps that it rests on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Item:
     value: str
     detail: str = ""
     text: str
-    traces: tuple[str, ...]
+    traces: tuple[str, ...]  # ids of traces, and names of steps of the map (`steps`)
     trust: float  # of the least trusted trace
     said_at: datetime  # of the newest trace
     salience: float = 0.5  # in [0, 1], of the most salient trace

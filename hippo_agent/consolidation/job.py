@@ -128,10 +128,11 @@ class Consolidation:
     ) -> ConsolidationReport:
         items = (*planned.tonight, *planned.warm)
         start = None if dropped else self._continued(night.base, len(items))
-        traces = self._record.get(sorted({trace for item in items for trace in item.traces}))
+        rests_on = sorted({trace for item in items for trace in item.traces})
+        traces, steps = self._record.get(rests_on), set(rests_on) - self.ledger.missing(rests_on)
 
         def may(item: Item) -> bool:
-            return trusted(item, traces, now=now, config=self.config.selection)
+            return trusted(item, traces, now=now, config=self.config.selection, steps=steps)
 
         canaries = [refused.item for refused in selection.refused if refused.why.startswith("untrusted")]
         with self.versions.draft() as draft:

@@ -1,8 +1,8 @@
 """What was taught, in the record: each lesson with the traces it rests on, its card and the night that taught it first.
 
 A lesson falls with the first of its traces that is forgotten (in the same transaction, by a trigger); the next night
-reads it anew from those that are left. A version knows the traces it was made of, so one that knows a forgotten trace
-is found by asking the record for them.
+reads it anew from those that are left. One about a way falls with a place on it, or with that place's name. A version
+knows the traces and steps it was made of, so one that knows what is gone is found by asking the record for them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from hippo_agent.consolidation.items import Item
+from hippo_agent.consolidation.steps import ends, holding, is_step
 from hippo_agent.storage.database import Database
 from hippo_agent.storage.rows import dump_document
 from hippo_agent.types import Namespace
@@ -54,9 +55,11 @@ class Ledger:
                 connection.execute("DELETE FROM lesson WHERE namespace = ? AND key = ?", (self._space, key))
             for one in taught:
                 item = one.item
-                marks = ",".join("?" * len(item.traces))
-                seqs = connection.execute(f"SELECT seq FROM trace WHERE id IN ({marks})", item.traces).fetchall()
-                if len(seqs) < len(item.traces):
+                steps = [name for name in item.traces if is_step(name)]
+                traces = [name for name in item.traces if not is_step(name)]
+                marks = ",".join("?" * len(traces))
+                seqs = connection.execute(f"SELECT seq FROM trace WHERE id IN ({marks})", traces).fetchall()
+                if len(seqs) < len(traces) or len(holding(connection, steps)) < len(steps):
                     continue
                 raw = dump_document({**asdict(item), "said_at": item.said_at.isoformat()})
                 connection.execute(
@@ -69,12 +72,17 @@ class Ledger:
                     "INSERT OR IGNORE INTO lesson_trace (namespace, key, trace_seq) VALUES (?, ?, ?)",
                     [(self._space, item.key, seq) for (seq,) in seqs],
                 )
+                connection.executemany(
+                    "INSERT OR IGNORE INTO lesson_place (namespace, key, world, place, named) VALUES (?, ?, ?, ?, ?)",
+                    [(self._space, item.key, *end) for name in steps for end in ends(connection, name)],
+                )
 
     def missing(self, traces: Iterable[str]) -> frozenset[str]:
-        """Which of these trace ids the record no longer has."""
-        wanted = list(traces)
+        """Which of these trace ids the record no longer has, and which steps the map."""
+        rests_on = list(traces)
+        wanted = [one for one in rests_on if not is_step(one)]
         with self._database.read() as connection:
-            held = {
+            held = holding(connection, filter(is_step, rests_on)) | {
                 row[0]
                 for start in range(0, len(wanted), 500)
                 for row in connection.execute(
@@ -82,7 +90,7 @@ class Ledger:
                     wanted[start : start + 500],
                 )
             }
-        return frozenset(wanted) - held
+        return frozenset(rests_on) - held
 
 
 def _item(raw: str) -> Item:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hippo_agent.consolidation.config import SelectionConfig
 from hippo_agent.consolidation.items import Item, key_of
+from hippo_agent.consolidation.steps import is_step
 from hippo_agent.relational.facts import Fact
 from hippo_agent.relational.store import FactStore
 from hippo_agent.storage.base import RecordStore
 from hippo_agent.types import Namespace, Trace
 
-__all__ = ["Refused", "Selection", "select", "trusted"]
+__all__ = ["Refused", "Selection", "select", "trusted", "unfit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Selection:
 
     items: tuple[Item, ...]
     refused: tuple[Refused, ...]
+
+    def __add__(self, other: Selection) -> Selection:
+        return Selection((*self.items, *other.items), (*self.refused, *other.refused))
 
 
 def select(
@@ -53,10 +57,24 @@ def select(
     return Selection(tuple(items.values()), tuple(refused.values()))
 
 
-def trusted(item: Item, traces: Mapping[str, Trace], *, now: datetime, config: SelectionConfig) -> bool:
-    """Whether the traces of an item, as they are now in the record, let it into the training."""
-    held = [traces.get(one) for one in item.traces]
-    return bool(held) and all(trace is not None and not _unfit(trace, now, config) for trace in held)
+def trusted(
+    item: Item,
+    traces: Mapping[str, Trace],
+    *,
+    now: datetime,
+    config: SelectionConfig,
+    steps: Collection[str] = (),
+) -> bool:
+    """Whether the traces of an item, as they are now in the record, let it into the training; ``steps``: that hold."""
+    walked = [one for one in item.traces if is_step(one)]
+    held = [traces.get(one) for one in item.traces if not is_step(one)]
+    if walked:
+        young = now - item.said_at < timedelta(hours=config.cool_off_hours)
+        if young or item.trust < config.min_trust or not all(one in steps for one in walked):
+            return False
+    elif not held:
+        return False
+    return all(trace is not None and not unfit(trace, now, config) for trace in held)
 
 
 def _item(fact: Fact, traces: Mapping[str, Trace], *, fit: float, config: SelectionConfig) -> Item | None:
@@ -96,7 +114,7 @@ def _refusal(
     if fact.denied or not fact.holds(now):
         return "holds no more"
     for one in item.traces:
-        if why := _unfit(traces[one], now, config):
+        if why := unfit(traces[one], now, config):
             return why
     found = store.current(fact.subject, fact.predicate, at=now, namespace=namespace)
     if found.conflict:
@@ -106,7 +124,8 @@ def _refusal(
     return ""
 
 
-def _unfit(trace: Trace, now: datetime, config: SelectionConfig) -> str:
+def unfit(trace: Trace, now: datetime, config: SelectionConfig) -> str:
+    """Why a trace may not be taught; "" when it may."""
     if trace.provenance.trust < config.min_trust:
         return f"untrusted: {trace.provenance.trust:.2f} is below {config.min_trust:.2f}"
     if trace.status != "active":

@@ -9,7 +9,7 @@ from hippo_agent.spatial.sighting import normalise
 from hippo_agent.spatial.store import Changes
 from hippo_agent.spatial.world import World
 
-__all__ = ["forget_items", "forget_place"]
+__all__ = ["forget_items", "forget_place", "shows"]
 
 _TITLE = 20  # characters below which a text says no more than a name
 
@@ -42,7 +42,7 @@ def forget_items(world: World, items: Iterable[str], texts: Mapping[str, str] | 
     for item in items:
         for _, seq in world.store.unlink(world.connection, world.id, item):
             step = world.store.step(world.connection, world.id, seq)
-            if step is not None and step.text and (texts is None or _shows(step.text, texts.get(item, ""))):
+            if step is not None and step.text and (texts is None or shows(step.text, texts.get(item, ""))):
                 blanked[seq] = step
     homes: dict[str, list[str]] = {}
     for step in blanked.values():
@@ -79,7 +79,7 @@ def _blank(step: Step) -> Step:
     return step
 
 
-def _shows(seen: str, told: str) -> bool:
+def shows(seen: str, told: str) -> bool:
     """Whether what was seen holds what was told, or the other way round unless it is a mere title."""
     a, b = normalise(seen), normalise(told)
     return bool(a and b) and (b in a or (len(a) >= _TITLE and a in b))

@@ -309,6 +309,11 @@ class Places:
             found = (self._atlas.map.find(place) for place in self._world.store.places_of(self._world.id, item))
             return list(dict.fromkeys(place for place in found if place in self._atlas.map))
 
+    def links(self) -> list[PlaceLink]:
+        """Everything that is remembered at a place, with the step at which it was."""
+        with self._world.lock:
+            return self._world.store.links(self._world.id)
+
     def remembered(
         self, place: str | None = None, *, radius: int = 1, limit: int = 200, since: float | None = None
     ) -> dict[str, tuple[float, str]]:

@@ -160,8 +160,12 @@ class SpatialStore:
         if changes.links and (unknown := strangers(connection, [link.item for link in changes.links])):
             raise InvalidInput(f"there is no trace {unknown[0]!r} to remember at a place; write it first")
         if changes.anew:
-            for table in ("place", "place_edge", "place_merge"):
+            for table in ("place_edge", "place_merge"):
                 connection.execute(f"DELETE FROM {table} WHERE world = ?", (world,))
+            kept = json.dumps(list(changes.places))  # what stays is replaced: lessons fall with a deleted place
+            connection.execute(
+                "DELETE FROM place WHERE world = ? AND id NOT IN (SELECT value FROM json_each(?))", (world, kept)
+            )
         for place_id, place in changes.places.items():
             if place is None:
                 connection.execute("DELETE FROM place WHERE world = ? AND id = ?", (world, place_id))

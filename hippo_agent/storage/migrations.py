@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from hippo_agent.errors import MigrationError
 from hippo_agent.storage.item_tables import m004_items
-from hippo_agent.storage.lesson_tables import m006_lessons
+from hippo_agent.storage.lesson_tables import m006_lessons, m008_lessons_of_places
 from hippo_agent.storage.places import m003_places
 from hippo_agent.storage.quarantine import m007_quarantine
 from hippo_agent.storage.relational_tables import m002_relational, m005_facts_read
@@ -149,6 +149,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_facts_read,
     m006_lessons,
     m007_quarantine,
+    m008_lessons_of_places,
 )
 
 

@@ -118,6 +118,36 @@ def test_a_rejected_night_never_serves(memory: Memory, clock: Clock, tmp_path: P
         assert hurried.nights.serving() is None
 
 
+def test_a_night_teaches_the_steps_that_were_walked_and_a_forgotten_place_takes_them_out(
+    tmp_path: Path, clock: Clock
+) -> None:
+    ungated = replace(QUICK, training=replace(QUICK.training, steps=1), gate=GateLimits(enabled=False, questions=2))
+    walk = (("Quillmar\nA hall.", None), ("Druskholm\nDusty shelves.", "north"), ("Tarnfell\nOld boxes.", "up"))
+    with Memory(
+        tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=ungated), clock=clock
+    ) as memory:
+        for _ in range(2):
+            for text, action in walk:
+                memory.places.observe(text, action=action)
+            memory.places.finish(success=True)
+        clock.now = START + timedelta(days=2)
+        report = memory.consolidate(progress=False)
+        assert (report.new, report.unreadable, report.promoted) == (2, 0, True)
+        first = memory.nights.serving()
+        assert first is not None
+        assert all(name.startswith("step:") for name in first.traces)
+
+        memory.places.forget_place(memory.places.named("Tarnfell")[0].id)
+        assert memory.nights.serving() is None
+        again = memory.consolidate(progress=False)
+        assert (again.new, again.warm + again.again) == (0, 1)
+        assert [version.number for version in memory.nights.versions()] == [2]
+        second = memory.nights.serving()
+        assert second is not None
+        assert len(second.traces) == 1
+        assert second.traces < first.traces
+
+
 def test_a_read_only_memory_does_not_learn(memory: Memory) -> None:
     folder = memory.folder
     memory.close()
