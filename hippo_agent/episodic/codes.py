@@ -49,23 +49,10 @@ def slot_codes(slots: Slots, *, event_time: datetime | None = None) -> bytes:
     ``event_time`` joins the "when" code at half the energy of a date that was said: an episode also happened
     when it was told.
     """
-    when = [(_date_vector(value), 1.0) for value in slots.when]
-    if event_time is not None:
-        when.append((_date_vector(event_time.date().isoformat()), 0.5))
-    sums = np.zeros((len(SLOT_NAMES), SLOT_DIM))
-    bags = (
-        [(_value_vector(value), 1.0) for value in slots.who],
-        [(_value_vector(value), _WHAT_DECAY**i) for i, value in enumerate(slots.what)],
-        [(_value_vector(value), 1.0) for value in slots.where],
-        when,
+    told = None if event_time is None else event_time.date().isoformat()
+    return b"".join(
+        (_code(slots.who), _code(slots.what, _WHAT_DECAY), _code(slots.where), _when_code(slots.when, told))
     )
-    for row, bag in zip(sums, bags, strict=True):
-        for vector, energy in bag:
-            row += vector if energy == 1.0 else vector * energy**0.5
-    norms = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-    norms[norms == 0.0] = 1.0  # an empty slot; or two opposite features: as good as never
-    code: Codes = np.rint(sums * (_SCALE / norms)[:, None]).astype(np.int8)
-    return code.tobytes()
 
 
 def slot_mask(code: Codes) -> Mask:
@@ -100,6 +87,27 @@ def slot_similarity(cue: Codes, codes: Codes, mask: Mask | None = None) -> NDArr
             block[:, i * SLOT_DIM : (i + 1) * SLOT_DIM] = rows[:, slot * SLOT_DIM : (slot + 1) * SLOT_DIM]
         np.einsum("ij,j->i", block, query, out=out[start : start + _BLOCK])  # BLAS threads stall on small blocks
     return out
+
+
+@lru_cache(maxsize=4096)
+def _code(values: tuple[str, ...], decay: float = 1.0) -> bytes:
+    """64 int8 bytes of a bag of values, each with ``decay`` times the energy of the one before."""
+    return _scaled([_value_vector(value) * decay ** (i / 2) for i, value in enumerate(values)])
+
+
+@lru_cache(maxsize=4096)
+def _when_code(values: tuple[str, ...], told: str | None) -> bytes:
+    """64 int8 bytes of dates, and of the day on which they were told at half their energy."""
+    vectors = [_date_vector(value) for value in values]
+    return _scaled(vectors if told is None else [*vectors, _date_vector(told) * 0.5**0.5])
+
+
+def _scaled(vectors: Sequence[_Sum]) -> bytes:
+    """The sum of the vectors, scaled to norm 127; zeros for none, or for two opposite ones: as good as never."""
+    vector: _Sum = sum(vectors, np.zeros(SLOT_DIM))
+    norm = float(vector @ vector) ** 0.5
+    code: Codes = np.rint(vector * (_SCALE / norm if norm else 0.0)).astype(np.int8)
+    return code.tobytes()
 
 
 @lru_cache(maxsize=8192)

@@ -33,7 +33,7 @@ __all__ = ["EpisodicStore"]
 _BATCH = 64  # events embedded and written together
 _SAVE_EVERY = 512  # traces between two saves of the gate's state; what came since is read again at open
 _STATE = "gate"
-_CANDIDATES = 32  # stored vectors whose exact cosine is looked at
+_CANDIDATES = 16  # stored vectors whose exact cosine is looked at
 _SLACK = 0.02  # of the capacity is freed at once, so that a full bank does not look for victims at every write
 
 
