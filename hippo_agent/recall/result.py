@@ -37,7 +37,7 @@ class Recall:
         return complete_slots(self.cue.slots, self.hits[0].trace.slots) if self.hits else self.cue.slots
 
     def sessions(self, k: int = 10) -> Sequence[tuple[str, float]]:
-        """The k best sessions with their scores: a session is as good as the mean of its two best traces."""
+        """The k best sessions with their scores: a session is as good as its three best traces, each next one half."""
         return self.ranked_sessions[:k]
 
     def render(self) -> str:
