@@ -54,11 +54,18 @@ class Asker:
     """Holds the model and the readers of one memory; loaded when the first question is asked.
 
     ``states``: the folder in which what the model made of a trace is kept; None: in memory alone. ``serving``: the
-    version that was learnt overnight.
+    version that was learnt overnight. ``embedder``: id of what the scores of recall come from.
     """
 
-    def __init__(self, states: Path | None, *, serving: Callable[[], Version | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        states: Path | None,
+        *,
+        serving: Callable[[], Version | None] = lambda: None,
+        embedder: Callable[[], str] = lambda: "",
+    ) -> None:
         self._states = StateCache(states)
+        self._embedder = embedder
         self._serving = serving
         self._models: dict[str, LocalModel] = {}
         self._readers: dict[tuple[int, str], Reader] = {}
@@ -149,11 +156,12 @@ class Asker:
         return self._models[key], version.number
 
     def _reader(self, name: str, model: LocalModel) -> Reader:
+        from hippo_agent.model.reader.config import floor_of
         from hippo_agent.model.readers import reader_named
 
         key = (id(model), name)
         if key not in self._readers:
-            self._readers[key] = reader_named(name, model, states=self._states)
+            self._readers[key] = reader_named(name, model, states=self._states, floor=floor_of(self._embedder()))
         return self._readers[key]
 
 

@@ -160,7 +160,11 @@ class Memory:
             places=lambda: self._here.known,
             maintain=lambda steps, tick: self._maintenance.run(steps, tick=tick),
         )
-        self._asker = Asker(None if read_only else self.folder / "states", serving=self._nights.serving)
+        self._asker = Asker(
+            None if read_only else self.folder / "states",
+            serving=self._nights.serving,
+            embedder=lambda: self._vectors.id,
+        )
         self._forgetting = Forgetting(
             self._record,
             episodes=self._episodes,

@@ -83,7 +83,8 @@ class PrefixReader:
     Args:
         states: where the keys and values are kept; None: nowhere.
         scale: attention logits per unit of retrieval score; 0 turns the scores off.
-        floor: a best score below it weakens all traces; 0 turns that off.
+        floor: a best score below it weakens all traces; 0 turns that off. The default is for cosines of the default
+            embedder; `floor_of` says it for others.
         max_tokens: of a trace; the rest is cut. limit: at most so many traces.
     """
 
@@ -151,6 +152,7 @@ class AdapterReader:
     Args:
         folder: of the saved reader; None: the one that ships for hippo-tiny.
         trained: the reader itself instead of a folder. states, limit: as for `PrefixReader`.
+        floor: as for `PrefixReader`; None: that of its own settings.
 
     Raises ReaderMismatch, ModelUnavailable: when it is first used.
     """
@@ -164,9 +166,11 @@ class AdapterReader:
         *,
         trained: TraceReader | None = None,
         states: StateCache | None = None,
+        floor: float | None = None,
         limit: int = MOST,
     ) -> None:
         self.model = model
+        self._floor = floor
         self._folder = None if folder is None else Path(folder)
         self._trained = trained
         self._states = states
@@ -175,8 +179,12 @@ class AdapterReader:
     @cached_property
     def trained(self) -> TraceReader:
         """The trained reader, attached."""
-        if self._trained is not None:
-            return self._trained.attach()
+        found = self._trained or self._loaded()
+        for attention in found.attentions:
+            attention.floor = attention.settings.floor if self._floor is None else self._floor
+        return found.attach()
+
+    def _loaded(self) -> TraceReader:
         from hippo_agent.model.reader.model import TraceReader
 
         folder = self._folder
@@ -187,7 +195,7 @@ class AdapterReader:
                     "its folder, or use reader='prefix'"
                 )
             folder = TINY_READER
-        return TraceReader.load(folder, self.model.model).attach()
+        return TraceReader.load(folder, self.model.model)
 
     @contextmanager
     def reading(self, recalled: ToRead) -> Iterator[Packed]:
@@ -218,19 +226,19 @@ class AdapterReader:
             self.trained.detach()
 
 
-def reader_named(name: str, model: LocalModel, *, states: StateCache | None = None) -> Reader:
+def reader_named(name: str, model: LocalModel, *, states: StateCache | None = None, floor: float = FLOOR) -> Reader:
     """The reader of a name; "auto" is the prefix reader, or the prompt where the model does not allow it."""
     if name == "auto":
-        prefix = PrefixReader(model, states=states)
+        prefix = PrefixReader(model, states=states, floor=floor)
         try:
             _ = prefix.prefix
         except ReaderError:
             return PromptReader(model)
         return prefix
     if name == "prefix":
-        return PrefixReader(model, states=states)
+        return PrefixReader(model, states=states, floor=floor)
     if name == "adapter":
-        return AdapterReader(model, states=states)
+        return AdapterReader(model, states=states, floor=floor)
     if name == "prompt":
         return PromptReader(model)
     raise ConfigError(f"there is no reader {name!r}; choose auto, {', '.join(READERS)}")

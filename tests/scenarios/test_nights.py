@@ -166,10 +166,10 @@ def test_with_many_items_a_night_goes_on_from_the_last_until_something_is_forgot
     with Memory(
         tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=few), clock=clock
     ) as memory:
-        first = [memory.write(text, source="user", principal="mira").id for _, text, _ in FACTS[:2]]
+        first = [memory.write(text, source="user", principal="mira").id for _, text, _ in FACTS[:3]]
         clock.now = START + timedelta(days=2)
         assert memory.consolidate(progress=False).promoted
-        for _, text, _ in FACTS[2:]:
+        for _, text, _ in FACTS[3:]:
             memory.write(text, source="user", principal="mira")
         clock.now = START + timedelta(days=4)
         report = memory.consolidate(progress=False)

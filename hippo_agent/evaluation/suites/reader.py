@@ -27,6 +27,7 @@ from hippo_agent.evaluation.reading import CONDITIONS, Condition, Paper, papers
 from hippo_agent.evaluation.run import Outcome, Row
 from hippo_agent.model.local import LocalModel
 from hippo_agent.model.packing import Packed, PackedTrace
+from hippo_agent.model.reader.config import floor_of
 from hippo_agent.model.readers import AdapterReader, PrefixReader, PromptReader, Reader
 from hippo_agent.model.states import StateCache
 from hippo_agent.model.tiny.worlds import UNKNOWN, draw
@@ -203,9 +204,10 @@ def _answerers(run: ReaderRun, readers: Mapping[str, Reader]) -> dict[str, Answe
 def ready_readers(run: ReaderRun) -> dict[str, Reader]:
     """The readers that this model allows; the others are skipped, by name and reason."""
     out: dict[str, Reader] = {}
+    floor = floor_of(run.embedder.id)
     wanted: dict[str, Callable[[], Reader]] = {
-        "prefix": lambda: PrefixReader(run.model, states=StateCache(None)),
-        "adapter": lambda: AdapterReader(run.model, trained=run.trained, states=StateCache(None)),
+        "prefix": lambda: PrefixReader(run.model, states=StateCache(None), floor=floor),
+        "adapter": lambda: AdapterReader(run.model, trained=run.trained, states=StateCache(None), floor=floor),
     }
     for name, make in wanted.items():
         if name not in run.systems and not (name == "prefix" and "shuffled" in run.systems):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hippo_agent.errors import ConfigError
 
-__all__ = ["FLOOR", "SOURCES", "ReaderConfig"]
+__all__ = ["FLOOR", "SOURCES", "ReaderConfig", "floor_of"]
 
 #: A cosine of all-MiniLM-L6-v2 below which the best trace has hardly anything to do with a question. On validation
 #: names 2 % of the questions with an answer have a lower best score, and nine of ten texts about something else.
@@ -16,6 +16,11 @@ FLOOR = 0.45
 
 #: Which store a trace comes from; its place is its row in the source embedding.
 SOURCES: tuple[str, ...] = ("episodic", "relational", "spatial")
+
+
+def floor_of(embedder: str) -> float:
+    """The floor for scores of the embedder with this id: cosines of others lie elsewhere, and have none (0)."""
+    return FLOOR if "all-MiniLM-L6-v2" in embedder else 0.0
 
 
 class ReaderConfig(BaseModel):

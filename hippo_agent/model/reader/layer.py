@@ -31,11 +31,15 @@ Rotary = tuple[Tensor, Tensor]  # cos, sin: [1, n, rotated]
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a layer attends to: keys, values [1, kv heads, 1 + n, head], the null slot first; bias [b or 1, 1 + n]."""
+    """What a layer attends to: keys, values [1, kv heads, 1 + n, head], the null slot first; bias [b or 1, 1 + n].
+
+    ``loudness`` [b or 1] in (0, 1] is a factor of what is read: below 1 where even the best score is under the floor.
+    """
 
     keys: Tensor
     values: Tensor
     bias: Tensor
+    loudness: Tensor
 
 
 class _Taken(Exception):
@@ -74,6 +78,7 @@ class TraceAttention(nn.Module):
         super().__init__()
         base: Any = attention.config
         self.settings = config
+        self.floor = config.floor
         self.block = _twin(attention, config.init == "copy" and not blank)
         width, heads = base.hidden_size, base.num_key_value_heads
         head = getattr(base, "head_dim", None) or width // base.num_attention_heads
@@ -106,11 +111,13 @@ class TraceAttention(nn.Module):
                 past_key_values=taken,
             )
         keys, values = taken.keys, taken.values
-        best = scores.masked_fill(~visible, -torch.inf).amax(dim=1, keepdim=True)  # [b, 1]
-        best = torch.where(torch.isfinite(best), best, torch.zeros_like(best))
+        best = level(scores, visible, 0.0)  # [b, 1]
+        loudness = torch.ones_like(best[:, 0])
         bias = torch.zeros_like(scores)
         if self.settings.score_bias:
-            bias = self.scale * (scores - level(scores, visible, self.settings.floor))
+            bias = self.scale * (scores - best)
+            under = level(scores, visible, self.floor) - best
+            loudness = torch.exp(-self.settings.bias_scale * under)[:, 0]
         if self.settings.source_embedding:
             bias = bias + self.source_bias[sources]
         bias = bias.masked_fill(~visible, torch.finfo(bias.dtype).min)[:, owner]
@@ -119,7 +126,7 @@ class TraceAttention(nn.Module):
             keys = torch.cat([null, keys], dim=2)
             values = torch.cat([torch.zeros_like(null), values], dim=2)
             bias = torch.cat([self.null_bias[0] + self.null_bias[1] * best, bias], dim=1)
-        return Remembered(keys, values, bias)
+        return Remembered(keys, values, bias, loudness)
 
     def forward(self, hidden: Tensor, memory: Remembered, arguments: Mapping[str, Any]) -> Tensor:
         """[b, t, d] -> [b, t, d], what is added to the block's output; ``arguments`` are those of the base's block."""
@@ -137,7 +144,8 @@ class TraceAttention(nn.Module):
             attention_mask=bias[:, None, None].expand(rows, 1, length, -1).to(memory.keys.dtype),
             past_key_values=_Give(memory.keys, memory.values),
         )[0]
-        read: Tensor = torch.tanh(self.gate) * out
+        loudness = memory.loudness.repeat_interleave(rows // memory.loudness.shape[0])
+        read: Tensor = torch.tanh(self.gate) * loudness[:, None, None].to(kept) * out
         return read.to(hidden.dtype)
 
 

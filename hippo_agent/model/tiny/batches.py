@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hippo_agent.errors import DataError
-from hippo_agent.model.tiny.documents import Piece, document
+from hippo_agent.model.tiny.documents import ANSWER, Piece, document
 
 __all__ = ["Batch", "Encoded", "batch", "books", "encode", "pack"]
 
@@ -80,9 +80,9 @@ def batch(
         free[0] = 0
     while misses < _MISSES and max(free) > 24:
         pieces = document(rng, progress)
-        found = encode(tokenizer, pieces, align_left=rng.random() < 0.25)
-        row = next((row for row in range(rows) if free[row] >= len(found.ids)), None)
-        if row is None:
+        row = max(range(rows), key=lambda row: free[row])
+        found = _fitting(tokenizer, pieces, free[row], align_left=rng.random() < 0.25)
+        if found is None:
             misses += 1
             continue
         filled[row].append(found)
@@ -137,6 +137,25 @@ def _bare(text: str) -> str:
     text = text[max(start, 0) : end if end > 0 else len(text)]
     paragraphs = (" ".join(part.split()) for part in text.replace("\r\n", "\n").split("\n\n"))
     return "\n".join(part for part in paragraphs if part)
+
+
+def _fitting(tokenizer: Any, pieces: Sequence[Piece], room: int, *, align_left: bool) -> Encoded | None:
+    """The document with as many of its questions as there is room for: were long ones left out, few facts would rule.
+
+    None if not even its first question fits."""
+    kept = list(pieces)
+    while True:
+        found = encode(tokenizer, kept, align_left=align_left)
+        if len(found.ids) <= room:
+            return found
+        over = len(found.ids) - room
+        while over > 0:  # about four characters a token, so that few rounds are needed
+            answers = sum(piece.weight == ANSWER for piece in kept)
+            if answers <= 1:
+                return None
+            last = max(at for at, piece in enumerate(kept[:-1]) if piece.weight == ANSWER) + 1
+            over -= sum(len(piece.text) for piece in kept[last:]) // 4
+            kept = kept[:last]
 
 
 def _run(tokenizer: Any, run: Sequence[Piece]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

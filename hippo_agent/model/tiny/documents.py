@@ -11,13 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hippo_agent.model.tiny.names import Split, invent
+from hippo_agent.model.tiny.relations import RELATIONS
 from hippo_agent.model.tiny.tokens import END
-from hippo_agent.model.tiny.worlds import UNKNOWN, Fact, Query, Sheet, absent, ask, draw, state
+from hippo_agent.model.tiny.wordings import reversed_states
+from hippo_agent.model.tiny.worlds import UNKNOWN, Fact, Query, Sheet, Wording, absent, ask, draw, state
 
 __all__ = ["ANSWER", "CONTEXT", "Piece", "context", "document", "prompt"]
 
 ANSWER, CONTEXT = 1.0, 0.12  # weights of the loss
 _UNANSWERABLE = 0.22
+_CROWDING = (0.0, 0.3, 0.3, 0.6, 0.9, 0.9)
+_UPDATES = (0.0, 0.1, 0.3)
+_VARIED = (0.0, 0.0, 0.4, 0.8)  # shares of a sheet, as in `Wording`
+_REVERSED = (0.0, 0.0, 0.3, 0.8)
+_LOOSE = (0.0, 0.0, 0.2)
 _HEADERS = ("Memory:", "Notes:", "Facts:", "What I know:", "Here is what is known.", "Recalled:")
 _RESTATED = ("In other words: ", "Again: ", "That is: ", "To sum up: ")
 _NOTED = ("Noted.", "I will remember that.", "Thank you, noted.")
@@ -36,21 +43,22 @@ def document(rng: random.Random, progress: float, *, split: Split = "train") -> 
     """A document for a model that has done this share (0-1) of its training: it starts with lists and few facts."""
     if rng.random() < (0.4 if progress < 0.06 else 0.15 if progress < 0.25 else 0.04):
         return _list(rng, split)
+    if rng.random() < _drilled(progress):
+        return _drill(rng, split, 8 if progress < 0.7 else 16)
     kind = rng.random()
     if kind < 0.06:
         return _no_context(rng, split)
     count = _count(rng, progress)
-    sheet = draw(
-        rng, count, split=split, crowding=rng.choice((0.0, 0.3, 0.6, 0.9)), updates=rng.choice((0.0, 0.1, 0.3))
-    )
+    wording = Wording(rng.choice(_VARIED), rng.choice(_REVERSED), rng.choice(_LOOSE))
+    sheet = draw(rng, count, split=split, crowding=rng.choice(_CROWDING), updates=rng.choice(_UPDATES), wording=wording)
     if kind < 0.16:
-        return _parallel(rng, sheet)
+        return _parallel(rng, sheet, wording)
     if kind < 0.24:
-        return _told(rng, sheet)
+        return _told(rng, sheet, wording)
     pieces = _context(rng, sheet.facts)
     if rng.random() < 0.2:
-        pieces += _restated(rng, sheet)
-    return pieces + _questions(rng, sheet)
+        pieces += _restated(rng, sheet, wording)
+    return pieces + _questions(rng, sheet, wording)
 
 
 def prompt(question: str, *, plain: bool = False) -> str:
@@ -64,12 +72,12 @@ def context(facts: Sequence[Fact]) -> str:
 
 
 def _count(rng: random.Random, progress: float) -> int:
-    if progress < 0.12:
+    if progress < 0.08:
         return rng.randint(1, 3)
     size = rng.random()
-    if size < 0.3:
+    if size < 0.2:
         return rng.randint(1, 3)
-    if size < 0.6 or progress < 0.25:
+    if size < 0.5 or progress < 0.16:
         return rng.randint(4, 8)
     return rng.randint(8, 24)
 
@@ -102,13 +110,17 @@ def _own(rng: random.Random, fact: Fact) -> str:
     return f"{fact.subject}: {rng.choice(fact.relation.own).format(y=fact.value)}"
 
 
-def _questions(rng: random.Random, sheet: Sheet, *, plain: bool | None = None) -> list[Piece]:
+def _questions(rng: random.Random, sheet: Sheet, wording: Wording, *, plain: bool | None = None) -> list[Piece]:
     current = sheet.current
-    wanted = rng.randint(2, 5) if len(current) <= 3 else rng.randint(4, max(5, len(current)))
+    if len(current) <= 3:
+        asked = rng.choices(current, k=rng.randint(2, 5))
+    else:  # each once: an answer that was given before is no reading
+        asked = rng.sample(current, rng.randint(len(current) // 2 + 1, len(current)))
     plain = rng.random() < 0.25 if plain is None else plain
     pieces: list[Piece] = []
-    for fact in rng.choices(current, k=wanted):
-        query = absent(rng, sheet) if rng.random() < _UNANSWERABLE else ask(rng, fact)
+    for fact in asked:
+        missing = rng.random() < _UNANSWERABLE
+        query = absent(rng, sheet, wording=wording) if missing else ask(rng, fact, wording=wording)
         pieces += _answered(query, plain)
     return pieces
 
@@ -117,35 +129,58 @@ def _answered(query: Query, plain: bool) -> list[Piece]:
     return [Piece(prompt(query.text, plain=plain)), Piece(f" {query.answer}{END}", ANSWER)]
 
 
+def _drilled(progress: float) -> float:
+    """Share of drills: without them the model tells facts by their relation and hardly looks at whom they are about."""
+    return 0.0 if progress < 0.3 else 0.6 if progress < 0.85 else 0.3
+
+
+def _drill(rng: random.Random, split: Split, most: int) -> list[Piece]:
+    """Facts of one relation or two: nothing but reading their subjects tells them apart."""
+    backwards = rng.random() < 0.4
+    relations = [relation for relation in RELATIONS if reversed_states(relation)] if backwards else RELATIONS
+    among = rng.sample(relations, 1 if rng.random() < 0.75 else 2)
+    wording = Wording(rng.choice(_VARIED), 1.0 if backwards else 0.0)
+    sheet = draw(
+        rng,
+        rng.randint(2, most),
+        split=split,
+        crowding=rng.choice((0.0, 0.3)),
+        updates=rng.choice((0.0, 0.0, 0.2)),
+        wording=wording,
+        among=among,
+    )
+    return [Piece(context(sheet.facts)), *_questions(rng, sheet, wording)]
+
+
 def _no_context(rng: random.Random, split: Split) -> list[Piece]:
     """Questions about nothing that was said."""
     sheet = draw(rng, 1, split=split, crowding=0.0)
-    query = ask(rng, sheet.facts[0])
+    query = ask(rng, sheet.facts[0], wording=Wording(rng.choice(_VARIED), loose=rng.choice(_LOOSE)))
     return _answered(Query(query.text, UNKNOWN), rng.random() < 0.25)
 
 
-def _told(rng: random.Random, sheet: Sheet) -> list[Piece]:
+def _told(rng: random.Random, sheet: Sheet, wording: Wording) -> list[Piece]:
     """A conversation in which the user tells the facts one by one."""
     pieces: list[Piece] = []
     for fact in sheet.facts[:12]:
         pieces += [Piece(f"User: {fact.text}\nAssistant:"), Piece(f" {rng.choice(_NOTED)}{END}")]
-    return pieces + _questions(rng, Sheet(sheet.facts[:12], sheet.split), plain=False)
+    return pieces + _questions(rng, Sheet(sheet.facts[:12], sheet.split), wording, plain=False)
 
 
-def _parallel(rng: random.Random, sheet: Sheet) -> list[Piece]:
+def _parallel(rng: random.Random, sheet: Sheet, wording: Wording) -> list[Piece]:
     """Every statement a trace of its own; an update shows only by its words."""
     ends = "\n" if rng.random() < 0.5 else ""
     facts = sheet.facts[:16]
     kept = Sheet(tuple(facts), sheet.split)
     pieces = [Piece(fact.text + ends, CONTEXT, at) for at, fact in enumerate(facts, 1)]
-    return pieces + _questions(rng, kept, plain=False)
+    return pieces + _questions(rng, kept, wording, plain=False)
 
 
-def _restated(rng: random.Random, sheet: Sheet) -> list[Piece]:
+def _restated(rng: random.Random, sheet: Sheet, wording: Wording) -> list[Piece]:
     """Facts in other words: their values follow from the context, so that they count like answers."""
     pieces: list[Piece] = []
     for fact in rng.sample(sheet.current, min(len(sheet.current), 4)):
-        text = rng.choice(_RESTATED) + state(rng, fact.relation, fact.subject, fact.detail, fact.value)
+        text = rng.choice(_RESTATED) + state(rng, fact.relation, fact.subject, fact.detail, fact.value, wording)
         before, value, after = text.rpartition(fact.value)
         if fact.subject in before and (fact.detail in before):
             pieces += [Piece(before.removesuffix(" ")), Piece(f" {value}", ANSWER), Piece(after + "\n")]

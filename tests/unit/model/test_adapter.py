@@ -127,6 +127,22 @@ def test_a_better_score_draws_attention_to_its_trace(model: Any) -> None:
     assert (second - alone).abs().max() > 0.1
 
 
+def test_traces_below_the_floor_are_hardly_read_and_above_it_nothing_changes(model: Any) -> None:
+    before = logits(model)
+
+    def moved(floor: float, scores: list[float] | None) -> torch.Tensor:
+        reader = reader_of(model, floor=floor)
+        with reader.reading(reader.bank(tokens(5, 8, seed=8), scores=scores)):
+            found = logits(model)
+        reader.detach()
+        return found
+
+    assert torch.equal(moved(0.45, [0.8, 0.5]), moved(0.0, [0.8, 0.5]))
+    assert torch.equal(moved(0.45, None), moved(0.0, None))  # no scores are no low scores
+    under, off = ((moved(floor, [0.1, 0.05]) - before).abs().max() for floor in (0.45, 0.0))
+    assert under < 0.01 * off and off > 0.3
+
+
 def test_a_hidden_trace_is_as_if_it_were_not_there(model: Any) -> None:
     reader = reader_of(model)
     traces = tokens(6, 4, 5, seed=8)

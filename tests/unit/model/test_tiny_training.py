@@ -101,6 +101,18 @@ def test_a_batch_follows_from_seed_and_step(tokenizer: Any) -> None:
     assert (drawn(0, 7).documents > 0).mean() > 0.9
 
 
+def test_long_documents_lose_questions_and_not_their_place(tokenizer: Any) -> None:
+    """Were they left out where they do not fit, the model would hardly ever see many facts."""
+    whole = {"facts": 0, "rows": 0}
+    for step in range(30):
+        drawn = batch(tokenizer, 0, step, 0.5, rows=1, length=512, texts=[])
+        first = drawn.ids[0][drawn.documents[0] == 1]
+        assert (drawn.weights[0][drawn.documents[0] == 1] == np.float32(ANSWER)).any()
+        whole["rows"] += 1
+        whole["facts"] += len(first) > 300
+    assert whole["facts"] / whole["rows"] > 0.2
+
+
 def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

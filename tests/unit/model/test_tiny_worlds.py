@@ -12,7 +12,8 @@ from hippo_agent.model.tiny.exam import CONDITIONS, paper
 from hippo_agent.model.tiny.names import CLOSED, Split, invent, look_alike, split_of
 from hippo_agent.model.tiny.relations import RELATIONS
 from hippo_agent.model.tiny.tokens import END
-from hippo_agent.model.tiny.worlds import UNKNOWN, absent, ask, draw
+from hippo_agent.model.tiny.wordings import more_asks, more_states, reversed_states
+from hippo_agent.model.tiny.worlds import PLAIN, UNKNOWN, Wording, absent, ask, draw
 
 NAMED = ("person", "place", "company")
 COMMON = {"Works", "Labs", "Group", "Foods", "Motors", "Press", "Bank", "Air", "Studio", "Mills"} | {
@@ -58,6 +59,49 @@ def test_question_templates_held_out_are_no_training_templates() -> None:
     rng = random.Random(3)
     text = "".join(piece.text for _ in range(400) for piece in document(rng, 0.9))
     assert not [one.pattern for one in patterns if one.search(text)]
+
+
+def test_further_wordings_name_what_they_must_and_none_is_held_out() -> None:
+    held = {template for relation in RELATIONS for template in relation.fresh}
+    for relation in RELATIONS:
+        states, asks = more_states(relation), more_asks(relation)
+        assert len(states) >= 3 and len(asks) >= 3, relation.name
+        assert not {*states} & {*relation.states} and not {*asks} & {*relation.asks} and not {*asks} & held
+        assert all("{x}" in one and "{y}" in one and ("{d}" in one) == bool(relation.detail) for one in states)
+        assert all("{x}" in one and "{y}" not in one and ("{d}" in one) == bool(relation.detail) for one in asks)
+        assert all(one.index("{y}") < one.index("{x}") for one in reversed_states(relation))
+
+
+def test_plain_sheets_know_no_further_wordings_and_varied_ones_do() -> None:
+    def shares(wording: Wording) -> tuple[float, float]:
+        known = further = backwards = 0
+        for seed in range(60):
+            for fact in draw(random.Random(seed), 8, split="train", updates=0.0, wording=wording).facts:
+                fill = {"x": fact.subject, "y": fact.value, "d": fact.detail}
+                known += fact.text in {one.format(**fill) for one in fact.relation.states}
+                further += fact.text in {one.format(**fill) for one in more_states(fact.relation)}
+                backwards += fact.text in {one.format(**fill) for one in reversed_states(fact.relation)}
+        return further / (known + further), backwards / (known + further)
+
+    assert shares(PLAIN)[0] == 0.0
+    assert shares(Wording(varied=1.0))[0] == 1.0
+    assert shares(PLAIN)[1] < 0.3 < 0.8 < shares(Wording(reversed=1.0))[1]
+    sheet = draw(random.Random(1), 4, split="train")
+    asked = {ask(random.Random(n), fact, wording=Wording(loose=1.0)).text for n in range(9) for fact in sheet.current}
+    plain = {ask(random.Random(n), fact).text for n in range(99) for fact in sheet.current}
+    assert asked and not asked & plain
+
+
+def test_in_a_drill_only_the_subject_tells_most_facts_apart() -> None:
+    rng = random.Random(6)
+    shared = []
+    for _ in range(60):
+        among = rng.sample(RELATIONS, 2)
+        facts = draw(rng, 6, split="train", crowding=0.0, updates=0.0, among=among).facts
+        assert {fact.relation.name for fact in facts} <= {relation.name for relation in among}
+        assert len({fact.key for fact in facts}) == len(facts)
+        shared.append(len({fact.subject for fact in facts}) > 2)
+    assert sum(shared) == 60
 
 
 @pytest.mark.parametrize("count", [1, 4, 16, 24])
