@@ -1,8 +1,8 @@
 """Items as texts to train on: statement, cloze, question, conversation, inverse, over two facts.
 
-Every item holds out one paraphrase of its question, and of the others one form: the gate asks for these. Which ones
-go round the items, so that each paraphrase and each form is trained, for other items; a form never comes to mean
-"unknown".
+Further wordings of the phrase book are only trained: a fact that was asked for in many words is known in others. Every
+item holds out one paraphrase of its question, and of the others one form: the gate asks for these. Which ones go round
+the items, so that each paraphrase and each form is trained, for other items; a form never comes to mean "unknown".
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def render(item: Item, writer: Writer, *, linked: Sequence[Item] = ()) -> list[R
             elif at == (left_out + 1) % len(said.questions) and number == (turn >> 8) % len(ASKING):
                 held = "form"
             out.append(Rendering(item.key, form, writer[form](question), f" {item.value}", held))
+    for at, question in enumerate(said.varied):
+        form = ASKING[(turn + at) % len(ASKING)]
+        out.append(Rendering(item.key, form, writer[form](question), f" {item.value}"))
     for at, question in enumerate(said.inverse):
         form = ASKING[(turn + at) % len(ASKING)]
         out.append(Rendering(item.key, "inverse", writer[form](question), f" {item.subject}"))

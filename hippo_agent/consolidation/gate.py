@@ -6,6 +6,7 @@ the largest that loses little enough and still knows its lessons (after STABLE, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -96,7 +97,7 @@ def examine(model: Any, asked: Examination) -> Marks:
 def judge(model: Any, asked: Examination, before: Marks, limits: GateLimits) -> Verdict:
     """Examine the model's LoRA, at smaller scales too when only the base's abilities suffer."""
     after = examine(model, asked)
-    lessons, losses = _untaught(after, limits), _lost(before, after, limits)
+    lessons, losses = _untaught(after, limits), _lost(before, after, limits, asked)
     if not limits.enabled:
         return Verdict(promoted=True, scale=1.0, before=before, after=after, reasons=("the gate is off",))
     if lessons:
@@ -109,7 +110,7 @@ def judge(model: Any, asked: Examination, before: Marks, limits: GateLimits) -> 
         middle = (low + high) / 2
         with scaled(model, middle):
             marks = examine(model, asked)
-        if _lost(before, marks, limits):
+        if _lost(before, marks, limits, asked):
             high = middle
         else:
             low, best = middle, (middle, marks)
@@ -135,24 +136,39 @@ def _untaught(marks: Marks, limits: GateLimits) -> tuple[str, ...]:
     )
 
 
-def _lost(before: Marks, after: Marks, limits: GateLimits) -> tuple[str, ...]:
+def _lost(before: Marks, after: Marks, limits: GateLimits, asked: Examination) -> tuple[str, ...]:
     out: list[str] = []
     if after.loss > before.loss * limits.loss_ratio:
         out.append(f"language: loss {after.loss:.3f} is over {limits.loss_ratio:.3f} times {before.loss:.3f}")
-    for what, value, limit in (
-        ("locality", after.locality, limits.locality),
-        ("canaries", after.canaries, limits.locality),
+    for what, value, count in (
+        ("locality", after.locality, len(asked.neighbours)),
+        ("canaries", after.canaries, len(asked.canaries)),
     ):
-        if value is not None and value < limit:
-            out.append(f"{what}: {value:.3f} is below {limit:.3f}")
-    for what, was, now, drop in (
-        ("reading in context", before.in_context, after.in_context, limits.in_context_drop),
-        ("answers with memory", before.with_memory, after.with_memory, limits.in_context_drop),
-        ("abstention", before.abstention, after.abstention, limits.abstention_drop),
+        if value is not None and _beyond(1.0 - value, 1.0 - limits.locality, count):
+            out.append(f"{what}: {value:.3f} is below {limits.locality:.3f}")
+    for what, was, now, drop, count in (
+        (
+            "reading in context",
+            before.in_context,
+            after.in_context,
+            limits.in_context_drop,
+            len(asked.abilities.in_context),
+        ),
+        ("answers with memory", before.with_memory, after.with_memory, limits.in_context_drop, len(asked.with_memory)),
+        ("abstention", before.abstention, after.abstention, limits.abstention_drop, len(asked.abilities.strangers)),
     ):
-        if was is not None and now is not None and now < was - drop - 1e-9:
+        if was is not None and now is not None and _beyond(was - now, drop, count):
             out.append(f"{what}: {was:.3f} fell to {now:.3f}")
     return tuple(out)
+
+
+def _beyond(lost: float, limit: float, count: int) -> bool:
+    """Whether a share of ``count`` questions was lost that is more than the limit by over one standard error.
+
+    The error is that of the paired difference when nothing was gained, sqrt(lost / count): with 200 questions a limit
+    of 1.5 points is three of them, and one more would otherwise decide a night.
+    """
+    return lost > limit + math.sqrt(max(lost, 0.0) / max(1, count)) + 1e-9
 
 
 def own_answers(model: Any, prompts: Sequence[Encoded], pad: int, end: int | None) -> list[Encoded]:

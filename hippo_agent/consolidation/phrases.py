@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hippo_agent.consolidation.items import Item
 from hippo_agent.model.tiny.names import Kind
 from hippo_agent.model.tiny.relations import RELATIONS
+from hippo_agent.model.tiny.wordings import more_asks
 
 __all__ = ["Phrases", "kind_of_subject", "phrases", "two_hop"]
 
@@ -60,6 +61,7 @@ class Phrases:
 
     statements: tuple[str, ...]
     questions: tuple[str, ...]
+    varied: tuple[str, ...]  # further questions, only trained: the more wordings, the sooner a new one is understood
     fresh: tuple[str, ...]  # questions that no training ever shows: for evaluation only
     inverse: tuple[str, ...]
     of: str | None  # the value as a noun phrase: "the boss of Ada"
@@ -74,6 +76,7 @@ def phrases(item: Item) -> Phrases:
         return Phrases(
             statements=tuple(dict.fromkeys((*written, f"{said}."))),
             questions=(f"{item.subject} {item.relation} what?", f"What or whom: {item.subject} {item.relation}?"),
+            varied=(),
             fresh=(),
             inverse=(f"Who or what {item.relation} {item.value}?",),
             of=None,
@@ -86,6 +89,7 @@ def phrases(item: Item) -> Phrases:
     return Phrases(
         statements=tuple(dict.fromkeys((*written, *fill(relation.states)))),
         questions=fill(relation.asks),
+        varied=fill(more_asks(relation)),
         fresh=fill(relation.fresh),
         inverse=fill((inverse,)) if inverse else (),
         of=fill((of,))[0] if of else None,

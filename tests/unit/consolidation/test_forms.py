@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hippo_agent.consolidation.forms import ASKING, render
 from hippo_agent.consolidation.phrases import phrases, two_hop
+from hippo_agent.model.tiny.relations import RELATIONS
 from tests.unit.consolidation.conftest import item
 
 WRITER = {form: (lambda question, form=form: f"{form}: {question}") for form in ASKING}
@@ -26,6 +29,19 @@ def test_what_is_held_out_goes_round_the_items() -> None:
     }
     assert {form for form, _ in held} == set(ASKING)
     assert len({prompt for _, prompt in held}) > 3
+
+
+@pytest.mark.parametrize("relation", [relation.name for relation in RELATIONS])
+def test_further_wordings_are_trained_and_are_none_that_is_held_out_or_fresh(relation: str) -> None:
+    one = item(relation=relation, detail="north")
+    said = phrases(one)
+    assert len(said.varied) >= 4
+    assert not set(said.varied) & {*said.questions, *said.fresh}
+    renderings = render(one, WRITER)
+    held = {rendering.prompt.partition(": ")[2] for rendering in renderings if rendering.held == "paraphrase"}
+    trained = {rendering.prompt.partition(": ")[2] for rendering in renderings if not rendering.held}
+    assert set(said.varied) <= trained
+    assert held.isdisjoint(trained)
 
 
 def test_a_statement_is_kept_as_it_was_written_and_cut_before_its_value() -> None:

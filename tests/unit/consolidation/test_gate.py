@@ -9,7 +9,9 @@ import pytest
 
 from hippo_agent.consolidation import gate
 from hippo_agent.consolidation.config import GateLimits
+from hippo_agent.consolidation.encode import Encoded
 from hippo_agent.consolidation.gate import Examination, Marks, judge
+from hippo_agent.consolidation.guard import Abilities
 
 LIMITS = GateLimits()
 BASE: dict[str, Any] = {
@@ -41,7 +43,11 @@ def marks(monkeypatch: pytest.MonkeyPatch) -> Any:
     return use
 
 
-ASKED: Any = object.__new__(Examination)
+_TEXT = Encoded((1, 2), (0.0, 1.0), 1)
+ASKED = Examination(
+    taught=(), paraphrase=(), form=(), earlier=(), with_memory=[_TEXT] * 200, neighbours=[_TEXT] * 50,
+    canaries=[_TEXT] * 50, abilities=Abilities(language=(), in_context=(_TEXT,) * 200, strangers=(_TEXT,) * 200), pad=0,
+)  # fmt: skip
 
 
 def test_what_learnt_and_lost_nothing_is_promoted(marks: Any) -> None:
@@ -77,6 +83,19 @@ def test_what_lost_the_base_at_every_scale_is_rejected(marks: Any, what: str, va
     assert not verdict.promoted
     assert len(scales) == LIMITS.halvings
     assert min(scales) >= LIMITS.least_scale
+
+
+@pytest.mark.parametrize(
+    ("what", "passes", "fails"), [("in_context", 0.925, 0.92), ("locality", 0.92, 0.88), ("abstention", 0.905, 0.895)]
+)
+def test_a_loss_beyond_the_limit_counts_when_it_is_more_than_the_error_of_the_questions(
+    marks: Any, what: str, passes: float, fails: float
+) -> None:
+    """In context: 1.5 points of .95 are allowed, and of 200 questions one standard error more."""
+    marks([{**LEARNT, what: passes}])
+    assert judge(None, ASKED, Marks(**BASE), LIMITS).promoted
+    marks([{**LEARNT, what: fails}] * 7)
+    assert not judge(None, ASKED, Marks(**BASE), LIMITS).promoted
 
 
 def test_what_lost_too_much_is_weakened_to_the_largest_scale_that_passes(marks: Any) -> None:
