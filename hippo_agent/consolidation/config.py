@@ -35,7 +35,7 @@ class TrainingConfig:
     steps: int | None = None
     batch: int = 64  # renderings per step
     guard: int = 12  # guard texts per step; 0: no guard
-    guard_weight: float = 10.0
+    guard_weight: float = 12.0
     interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
     statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
     distil: float = 0.0  # weight of the teacher with the trace in its prompt, beside the plain targets
