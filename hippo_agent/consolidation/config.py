@@ -34,8 +34,10 @@ class TrainingConfig:
     learning_rate: float = 5e-3
     steps: int | None = None
     batch: int = 64  # renderings per step
-    guard: int = 12  # guard texts per step; 0: no guard
+    guard: int = 6  # documents of the guard per step; 0: none
     guard_weight: float = 12.0
+    strangers: int = 16  # questions per step about what was never told; 0: none
+    stranger_weight: float = 1.5
     interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
     statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
     distil: float = 0.0  # weight of the teacher with the trace in its prompt, beside the plain targets

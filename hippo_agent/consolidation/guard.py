@@ -13,16 +13,17 @@ from typing import Any
 from hippo_agent.consolidation.asking import Asker
 from hippo_agent.consolidation.encode import Encoded, encode
 from hippo_agent.consolidation.forms import ASKING
+from hippo_agent.consolidation.guarding import GuardTexts
 from hippo_agent.consolidation.items import Item
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
 from hippo_agent.model.tiny.documents import ANSWER, Piece, context, document
 from hippo_agent.model.tiny.names import Split, invent, look_alike
-from hippo_agent.model.tiny.worlds import UNKNOWN, ask, draw
+from hippo_agent.model.tiny.worlds import UNKNOWN, Wording, ask, draw
 
 __all__ = ["Abilities", "abilities", "guard_texts"]
 
-_STRANGERS = 0.5  # share of guard texts that ask about somebody who was never spoken of
-_KIN = 0.7  # share of those that ask what tonight's items are asked, a third of them about a look-alike name
+_KIN = 0.7  # share of questions about strangers that ask what tonight's items are asked, a third of them about a look-alike name
+_VARIED = 0.6  # share of them in the further wordings that items are replayed in: no wording may come to mean unknown
 _LONGEST = 192  # tokens of a guard text
 _TOLD = 0.3  # loss weight of what is not an answer in a document
 _AROUND = 0.1  # loss weight of the words around an answer that must stay "unknown"
@@ -38,25 +39,39 @@ class Abilities:
 
 
 def guard_texts(
-    tokenizer: Any, items: Sequence[Item], *, count: int, seed: int, max_tokens: int, extra: Sequence[str] = ()
-) -> list[Encoded]:
-    """Texts for the guard of a night that teaches ``items``, with ``extra`` of the user's own among them."""
+    tokenizer: Any,
+    items: Sequence[Item],
+    *,
+    documents: int,
+    strangers: int,
+    seed: int,
+    max_tokens: int,
+    extra: Sequence[str] = (),
+) -> GuardTexts:
+    """Texts for the guard of a night that teaches ``items``; ``extra``, the user's own, are among the documents."""
     rng = random.Random(f"guard/{seed}")
     asker = Asker(tokenizer)
     taught = {(item.subject.casefold(), item.relation) for item in items}
-    out = [encode(tokenizer, "", text, closed=False) for text in extra]
-    while len(out) < count + len(extra):
-        if rng.random() < _STRANGERS:
-            question = _about_a_stranger(rng, items, taught)
-            text = encode(tokenizer, asker(rng.choice(ASKING), question), f" {UNKNOWN}", context_weight=_AROUND)
-        else:
-            pieces = document(rng, 1.0)
-            if any(piece.block for piece in pieces):
-                continue  # traces apart from each other are for readers
-            text = _weighted(tokenizer, pieces)
+    told = [encode(tokenizer, "", text, closed=False) for text in extra] if documents else []
+    told = [text for text in told if len(text.ids) <= max_tokens]
+    wanted = len(told) + documents
+    while len(told) < wanted:
+        pieces = document(rng, 1.0)
+        if any(piece.block for piece in pieces):
+            continue  # traces apart from each other are for readers
+        text = _weighted(tokenizer, pieces)
         if len(text.ids) <= min(max_tokens, _LONGEST):
-            out.append(text)
-    return out
+            told.append(text)
+    asked = [
+        encode(
+            tokenizer,
+            asker(rng.choice(ASKING), _about_a_stranger(rng, items, taught)),
+            f" {UNKNOWN}",
+            context_weight=_AROUND,
+        )
+        for _ in range(strangers)
+    ]
+    return GuardTexts(told, asked)
 
 
 def _weighted(tokenizer: Any, pieces: Sequence[Piece]) -> Encoded:
@@ -80,9 +95,10 @@ def _about_a_stranger(rng: random.Random, items: Sequence[Item], taught: set[tup
         same = rng.random() < 0.35 and kind != "event"
         name = look_alike(rng, kind, item.subject, "train") if same else invent(rng, kind, "train")
         if (name.casefold(), item.relation) not in taught:
-            return rng.choice(phrases(replace(item, subject=name)).questions)
+            said = phrases(replace(item, subject=name))
+            return rng.choice(said.varied if said.varied and rng.random() < _VARIED else said.questions)
     fact = draw(rng, 1, split="train", crowding=0.0, updates=0.0).facts[0]
-    return ask(rng, fact).text
+    return ask(rng, fact, wording=Wording(varied=_VARIED)).text
 
 
 def abilities(tokenizer: Any, *, seed: int, count: int = 200, split: Split = "validation") -> Abilities:

@@ -96,7 +96,7 @@ class Teaching:
                 if not one.held
                 and (one.form == "statement" or not self._config.training.statements_only)
                 and len(texts[at].ids) <= self._config.training.max_tokens
-                and (able[at] or one.form in ("statement", "cloze"))
+                and (able[at] or reading[at] is None)  # only a question about the item alone has a teacher
             ]
             lessons.append(
                 Lesson(

@@ -15,6 +15,7 @@ from hippo_agent.consolidation.encode import Encoded, encode
 from hippo_agent.consolidation.forms import ASKING
 from hippo_agent.consolidation.gate import Examination, Verdict, examine, judge
 from hippo_agent.consolidation.guard import abilities, guard_texts
+from hippo_agent.consolidation.guarding import guards_for
 from hippo_agent.consolidation.items import Item
 from hippo_agent.consolidation.lessons import Prepared, Teaching, remembered
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
@@ -26,7 +27,6 @@ from hippo_agent.model.tiny.names import invent
 
 __all__ = ["Base", "Night", "Result"]
 
-_GUARDS = 512  # texts that the guard draws from
 _STORED = 0.5  # weight of what an earlier LoRA said, in the replay of a training that goes on from it
 
 
@@ -98,25 +98,28 @@ class Night:
         )
         if not tonight.lessons:
             raise NothingToTeach(f"the model can read none of the {len(plan.tonight)} items in their own sentences")
-        guard: list[Encoded] = []
-        if config.guard:
-            guard = guard_texts(
-                tokenizer,
-                (*plan.tonight, *plan.warm),
-                count=_GUARDS,
-                seed=config.seed,
-                max_tokens=config.max_tokens,
-                extra=self._extra,
-            )
+        earlier = warm.lessons if config.interleave else ()
+        steps = config.steps or steps_for(len(tonight.lessons) + len(earlier))
+        if start is not None:
+            steps = config.steps or steps_for(2 * len(tonight.lessons))
+            config = replace(config, distil=config.distil or _STORED)
+        config = replace(config, steps=steps)
+        documents, strangers = guards_for(steps, config)
+        guard = guard_texts(
+            tokenizer,
+            (*plan.tonight, *plan.warm),
+            documents=documents,
+            strangers=strangers,
+            seed=config.seed,
+            max_tokens=config.max_tokens,
+            extra=self._extra,
+        )
         asked = self._examination(plan, tonight, warm, canaries)
         before = examine(self.base.model, asked)
         rank = config.rank or rank_for(len(tonight.lessons) + len(warm.lessons))
         model = lora.attach(self.base.model, rank=rank, seed=config.seed, start=start)
-        earlier = warm.lessons if config.interleave else ()
         if start is not None:
             earlier = tuple(remembered(model, lesson, self._teaching.pad) for lesson in earlier)
-            steps = config.steps or steps_for(2 * len(tonight.lessons))
-            config = replace(config, steps=steps, distil=config.distil or _STORED)
         try:
             trained = train(
                 model,

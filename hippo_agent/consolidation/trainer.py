@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from hippo_agent.consolidation.config import TrainingConfig
 from hippo_agent.consolidation.encode import Encoded, collate
+from hippo_agent.consolidation.guarding import Guarding, GuardTexts
 from hippo_agent.consolidation.lora import weights
-from hippo_agent.consolidation.probe import batches, logits_of
 from hippo_agent.errors import UntrustedReplay
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ __all__ = ["Lesson", "Lessons", "Teacher", "Trained", "rank_for", "steps_for", "
 
 _SMALL = 50_000_000  # parameters
 _PER_VIEW = 4  # renderings of one item that share a batch
-_LIKELIEST = 64  # tokens at each place of a guard's text whose probabilities are held
-_LEAST = 1e-6  # probability of all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Lessons:
 
     tonight: Sequence[Lesson]
     earlier: Sequence[Lesson] = ()
-    guard: Sequence[Encoded] = ()
+    guard: GuardTexts = field(default_factory=GuardTexts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,7 @@ def _train(
     average = {name: tensor.detach().clone() for name, tensor in parameters.items()}
     model, optimizer = accelerator.prepare(model, optimizer)
     started, cpu = time.perf_counter(), time.process_time()
-    guard = _Guard(model, lessons.guard if config.guard else (), pad, config.seed)
+    guard = Guarding(model, lessons.guard, config, pad, half=half)
     state = _State(parameters, average, optimizer, draft, _print(lessons, config, wanted))
     first = state.restore()
     losses: list[float] = []
@@ -149,8 +147,8 @@ def _train(
         batch = batch[accelerator.process_index :: accelerator.num_processes]
         with torch.autocast(device, torch.bfloat16, enabled=half):
             loss = _taught(model, batch, pad, config)
-            if guard.texts:
-                loss = loss + config.guard_weight * guard.divergence(model, step, config.guard)
+            if guard:
+                loss = loss + guard.divergence(model, step)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(list(parameters.values()), config.clip)
         optimizer.step()
@@ -269,58 +267,6 @@ def _taught(model: Any, batch: Sequence[tuple[Encoded, Teacher | None]], pad: in
     return loss + config.distil * divergence
 
 
-class _Guard:
-    """The guard's texts, and what the base says of each, computed once: its likeliest tokens at every place."""
-
-    def __init__(self, model: Any, texts: Sequence[Encoded], pad: int, seed: int) -> None:
-        self.texts = texts
-        self._pad = pad
-        self._seed = seed
-        self._said = self._ask(model) if texts else {}
-
-    def divergence(self, model: Any, step: int, count: int) -> Tensor:
-        """Mean KL(base || model) per token, by the tokens' weights, of the texts that the step draws.
-
-        Over the base's likeliest tokens and all others as one, which is never more than over the whole vocabulary.
-        """
-        import torch
-        from torch.nn import functional
-
-        rng = random.Random(f"{self._seed}/guard/{step}")
-        drawn = rng.sample(range(len(self.texts)), min(count, len(self.texts)))
-        packed = collate([self.texts[at] for at in drawn], self._pad)
-        device = next(model.parameters()).device
-        logits = model(input_ids=packed.ids.to(device), attention_mask=packed.mask.to(device), use_cache=False).logits
-        places = [(row, place) for row, at in enumerate(drawn) for place in range(len(self.texts[at].ids) - 1)]
-        rows, columns = (torch.tensor(one, device=device) for one in zip(*places, strict=True))
-        found = functional.log_softmax(logits[rows, columns].float(), -1)  # [a, v]
-        ids = torch.cat([self._said[at][0] for at in drawn]).to(device).long()
-        base = torch.cat([self._said[at][1] for at in drawn]).to(device)  # [a, k]
-        mine = found.gather(-1, ids)
-        divergence = (base.exp() * (base - mine)).sum(-1)
-        base_rest, my_rest = (1.0 - one.exp().sum(-1) for one in (base, mine))
-        base_rest, my_rest = base_rest.clamp(min=_LEAST), my_rest.clamp(min=_LEAST)
-        divergence = divergence + base_rest * (base_rest.log() - my_rest.log())
-        share = packed.weights[:, 1:].to(device)[rows, columns]  # what predicts token i stands at place i - 1
-        guarded: Tensor = (divergence * share).sum() / share.sum()
-        return guarded
-
-    def _ask(self, model: Any) -> dict[int, tuple[Tensor, Tensor]]:
-        import torch
-
-        core = model.module if hasattr(model, "module") else model
-        said: dict[int, tuple[Tensor, Tensor]] = {}
-        with torch.no_grad(), core.disable_adapter():
-            for rows in batches(self.texts, core):
-                packed = collate([self.texts[row] for row in rows], self._pad)
-                log_probs = torch.log_softmax(logits_of(core, packed.ids, packed.mask).float(), -1)
-                for place, row in enumerate(rows):
-                    here = log_probs[place, : len(self.texts[row].ids) - 1]
-                    top = here.topk(min(_LIKELIEST, here.shape[-1]), -1)
-                    said[row] = (top.indices.int().cpu(), top.values.cpu())
-        return said
-
-
 def _schedule(step: int, wanted: int, warm_up: int) -> float:
     """Warm-up, constant to the half, then down to 3 %."""
     if step < warm_up:
@@ -336,7 +282,7 @@ def _print(lessons: Lessons, config: TrainingConfig, wanted: int) -> str:
     digest = blake2b(repr((config, wanted)).encode(), digest_size=16)
     for lesson in (*lessons.tonight, *lessons.earlier):
         digest.update(repr((lesson.key, lesson.dose, lesson.texts)).encode())
-    for text in lessons.guard:
+    for text in (*lessons.guard.documents, *lessons.guard.strangers):
         digest.update(repr(text.ids).encode())
     return digest.hexdigest()
 

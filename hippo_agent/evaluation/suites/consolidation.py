@@ -51,9 +51,9 @@ ABLATIONS = ("no_gate", "distil", "fifo", "rank_4", "rank_32")
 _SETTINGS: Mapping[str, tuple[ConsolidationConfig, bool]] = {
     "hippo": (ConsolidationConfig(), False),
     "no_gate": (_FULL, False),
-    "no_guard": (_with(guard=0), False),
+    "no_guard": (_with(guard=0, strangers=0), False),
     "no_interleave": (_with(interleave=0.0), True),
-    "naive": (_with(guard=0, interleave=0.0), True),
+    "naive": (_with(guard=0, strangers=0, interleave=0.0), True),
     "distil": (_with(distil=0.5), False),
     "statements_only": (_with(statements_only=True), False),
     "fifo": (replace(_FULL, selection=replace(_FULL.selection, fifo=True)), False),
