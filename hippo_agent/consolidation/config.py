@@ -38,7 +38,7 @@ class TrainingConfig:
     guard_weight: float = 12.0
     strangers: int = 16  # questions per step about what was never told; 0: none
     stranger_weight: float = 1.5
-    interleave: float = 0.5  # share of a batch that earlier nights get, as long as there are any; 0: none
+    interleave: float = 0.5  # share of a batch that earlier nights get at least, as long as there are any; 0: none
     statements_only: bool = False  # replay the sentences alone, ask nothing: the control of the renderings
     distil: float = 0.0  # weight of the teacher with the trace in its prompt, beside the plain targets
     context_weight: float = 0.02  # loss weight of the words around an answer

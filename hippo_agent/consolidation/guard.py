@@ -22,9 +22,10 @@ from hippo_agent.model.tiny.worlds import UNKNOWN, Wording, ask, draw
 
 __all__ = ["Abilities", "abilities", "guard_texts"]
 
-_KIN = 0.7  # share of questions about strangers that ask what tonight's items are asked, a third of them about a look-alike name
+_KIN = 0.7  # share of questions about strangers that ask what tonight's items are asked; a third have look-alike names
 _VARIED = 0.6  # share of them in the further wordings that items are replayed in: no wording may come to mean unknown
 _LONGEST = 192  # tokens of a guard text
+_CHARACTERS = 8  # of a token, at most: what is longer need not be cut into tokens to be left out
 _TOLD = 0.3  # loss weight of what is not an answer in a document
 _AROUND = 0.1  # loss weight of the words around an answer that must stay "unknown"
 
@@ -59,6 +60,8 @@ def guard_texts(
         pieces = document(rng, 1.0)
         if any(piece.block for piece in pieces):
             continue  # traces apart from each other are for readers
+        if sum(len(piece.text) for piece in pieces) > _CHARACTERS * _LONGEST:
+            continue
         text = _weighted(tokenizer, pieces)
         if len(text.ids) <= min(max_tokens, _LONGEST):
             told.append(text)

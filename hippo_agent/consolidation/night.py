@@ -99,10 +99,14 @@ class Night:
         if not tonight.lessons:
             raise NothingToTeach(f"the model can read none of the {len(plan.tonight)} items in their own sentences")
         earlier = warm.lessons if config.interleave else ()
-        steps = config.steps or steps_for(len(tonight.lessons) + len(earlier))
         if start is not None:
-            steps = config.steps or steps_for(2 * len(tonight.lessons))
+            steps = steps_for(2 * len(tonight.lessons))
             config = replace(config, distil=config.distil or _STORED)
+        else:  # all is learnt from nothing: earlier nights get at least what their number asks for
+            steps = steps_for(len(tonight.lessons) + len(earlier))
+            theirs = len(earlier) / (len(earlier) + len(tonight.lessons))
+            config = replace(config, interleave=max(config.interleave, theirs))
+        steps = config.steps or steps
         config = replace(config, steps=steps)
         documents, strangers = guards_for(steps, config)
         guard = guard_texts(

@@ -11,33 +11,42 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from hippo_agent.consolidation.asking import Asker
 from hippo_agent.consolidation.config import ConsolidationConfig, GateLimits
-from hippo_agent.consolidation.encode import Encoded, encode
-from hippo_agent.consolidation.forms import ASKING, render
-from hippo_agent.consolidation.guard import Abilities, abilities
 from hippo_agent.consolidation.items import Item, key_of
 from hippo_agent.consolidation.lora import weights
 from hippo_agent.consolidation.night import Base, Night
-from hippo_agent.consolidation.phrases import kind_of_subject, phrases
-from hippo_agent.consolidation.probe import continuations, exact, loss, pad_of
 from hippo_agent.consolidation.schedule import Plan, plan
-from hippo_agent.consolidation.trainer import rank_for
+from hippo_agent.consolidation.trainer import Lesson, rank_for
 from hippo_agent.errors import ConfigError
+from hippo_agent.evaluation.closed_book import Paper
 from hippo_agent.evaluation.data.known_facts import counterfactuals
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Row
-from hippo_agent.model.tiny.names import invent
+from hippo_agent.evaluation.throughput import against_bare_loop
 from hippo_agent.model.tiny.worlds import draw
 
-__all__ = ["ABLATIONS", "SYSTEMS", "Taught", "evaluate", "invented", "run_consolidation"]
+__all__ = ["ABLATIONS", "SYSTEMS", "System", "Taught", "evaluate", "invented", "run_consolidation"]
 
 _NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _OPEN = GateLimits(enabled=False)  # the training is measured, not what the gate makes of it
 _FULL = ConsolidationConfig(gate=_OPEN)
+_NO_GUARD = {"guard": 0, "strangers": 0}
+_FORCED = 0.2  # share of a bad night's items that is forced in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A way of teaching. ``sequential``: each night goes on from the last one's weights with tonight's items alone."""
+
+    config: ConsolidationConfig
+    sequential: bool = False
+    forced: Literal["", "contradictions", "poison"] = ""
+    without_first: bool = False  # as if the first item had been forgotten before the night
+    timed: bool = False  # against a bare peft loop, on the last night's lessons
 
 
 def _with(**changes: Any) -> ConsolidationConfig:
@@ -46,19 +55,21 @@ def _with(**changes: Any) -> ConsolidationConfig:
 
 #: What runs by default, and what `ablate` adds.
 SYSTEMS = ("hippo", "no_guard", "no_interleave", "naive", "statements_only")
-ABLATIONS = ("no_gate", "distil", "fifo", "rank_4", "rank_32")
-#: System -> its settings, and whether each night goes on from the last one's weights with tonight's items alone.
-_SETTINGS: Mapping[str, tuple[ConsolidationConfig, bool]] = {
-    "hippo": (ConsolidationConfig(), False),
-    "no_gate": (_FULL, False),
-    "no_guard": (_with(guard=0, strangers=0), False),
-    "no_interleave": (_with(interleave=0.0), True),
-    "naive": (_with(guard=0, strangers=0, interleave=0.0), True),
-    "distil": (_with(distil=0.5), False),
-    "statements_only": (_with(statements_only=True), False),
-    "fifo": (replace(_FULL, selection=replace(_FULL.selection, fifo=True)), False),
-    "rank_4": (_with(rank=4), False),
-    "rank_32": (_with(rank=32), False),
+ABLATIONS = ("no_gate", "distil", "fifo", "rank_4", "rank_32", "forgot_one", "contradicted", "poisoned")
+_SETTINGS: Mapping[str, System] = {
+    "hippo": System(config=ConsolidationConfig(), timed=True),
+    "no_gate": System(config=_FULL),
+    "no_guard": System(config=_with(**_NO_GUARD)),
+    "no_interleave": System(config=_with(interleave=0.0), sequential=True),
+    "naive": System(config=_with(**_NO_GUARD, interleave=0.0), sequential=True),
+    "distil": System(config=_with(distil=0.5)),
+    "statements_only": System(config=_with(statements_only=True)),
+    "fifo": System(config=replace(_FULL, selection=replace(_FULL.selection, fifo=True))),
+    "rank_4": System(config=_with(rank=4)),
+    "rank_32": System(config=_with(rank=32)),
+    "forgot_one": System(config=ConsolidationConfig(), without_first=True),
+    "contradicted": System(config=ConsolidationConfig(), forced="contradictions"),
+    "poisoned": System(config=ConsolidationConfig(), forced="poison"),
 }
 
 
@@ -156,115 +167,84 @@ def evaluate(
         if name not in _SETTINGS:
             raise ConfigError(f"there is no system {name!r}; choose from {', '.join(_SETTINGS)}")
     everything = [item for night in nights for item in night]
-    paper = _Paper(base, everything, seed)
+    paper = Paper(base, everything, seed)
     untrained = paper.marks(base.model, everything, ())
     found = {
         "untrained": Taught(metrics=untrained, nights=(untrained,)),
         "prompt": Taught(metrics=paper.reading(base.model, everything), nights=()),
     }
     for name in systems:
-        found[name] = _teach(base, nights, *_SETTINGS[name], paper=paper, seed=seed, name=name, tick=tick)
+        told = None if tick is None else partial(_told, tick, name)
+        found[name] = _teach(base, nights, _SETTINGS[name], paper=paper, seed=seed, tick=told)
     return found
+
+
+def _told(tick: Callable[[str, int, int], None], name: str, what: str, done: int, total: int) -> None:
+    tick(f"{name}: {what}", done, total)
 
 
 def _teach(
     base: Base,
     nights: Sequence[Sequence[Item]],
-    config: ConsolidationConfig,
-    sequential: bool,
+    system: System,
     *,
-    paper: _Paper,
+    paper: Paper,
     seed: int,
-    name: str,
     tick: Callable[[str, int, int], None] | None,
 ) -> Taught:
-    config = replace(config, training=replace(config.training, seed=seed))
+    config = replace(system.config, training=replace(system.config.training, seed=seed))
     marks: list[Mapping[str, float]] = []
     reasons: list[Sequence[str]] = []
     earlier: list[Item] = []
     start: dict[str, Any] | None = None
+    lessons: tuple[Lesson, ...] = ()
     minutes = 0.0
     for tonight in nights:
+        taught = [item for item in tonight if not (system.without_first and item is nights[0][0])]
+        forced = _forced(taught, system.forced, seed)
+        if system.sequential and config.training.rank is None:  # the rank cannot change on the way
+            config = replace(config, training=replace(config.training, rank=rank_for(len(taught))))
         night = Night(base, config)
-        planned = plan([*earlier, *tonight], {}, {}, now=_NOW, config=config.selection)
-        warm = () if sequential else tuple(earlier)
-        planned = Plan(new=tuple(tonight), again=(), warm=warm, doses=planned.doses)
-        if sequential and config.training.rank is None:  # the rank cannot change on the way
-            config = replace(config, training=replace(config.training, rank=rank_for(len(tonight))))
-            night = Night(base, config)
-        told = None if tick is None else (lambda what, done, total: tick(f"{name}: {what}", done, total))
-        with night.train(planned, trusted=lambda _: True, start=start, tick=told) as (model, result):
-            earlier.extend(tonight)
+        doses = plan([*earlier, *taught, *forced], {}, {}, now=_NOW, config=config.selection).doses
+        warm = () if system.sequential else tuple(earlier)
+        planned = Plan(new=(*taught, *forced), again=(), warm=warm, doses=doses)
+        canaries = forced if system.forced == "poison" else ()
+        with night.train(planned, trusted=lambda _: True, canaries=canaries, start=start, tick=tick) as (model, result):
+            earlier.extend(taught)
             minutes += result.trained.cpu_seconds / 60
-            found = paper.marks(model, earlier, nights[0])
+            found = paper.marks(model, earlier, [item for item in nights[0] if item in earlier])
             found |= {"cpu_minutes": minutes, "promoted": float(result.verdict.promoted), "scale": result.verdict.scale}
             found["tokens_per_second"] = result.trained.tokens / max(result.trained.seconds, 1e-9)
+            if system.without_first:
+                found["em_forgotten"] = paper.answered(model, nights[0][:1])
             marks.append(found)
             reasons.append(result.verdict.reasons)
-            if sequential:
+            lessons = result.tonight.lessons
+            if system.sequential:
                 start = {key: tensor.detach().clone() for key, tensor in weights(model).items()}
+    if system.timed:
+        marks[-1] = {**marks[-1], "throughput_ratio": against_bare_loop(base, lessons, config.training)}
     return Taught(metrics=marks[-1], nights=tuple(marks), reasons=tuple(reasons))
 
 
-class _Paper:
-    """The questions of an evaluation, and the base's own answers to those about others."""
-
-    def __init__(self, base: Base, items: Sequence[Item], seed: int) -> None:
-        self._tokenizer = base.tokenizer
-        self._asker = Asker(base.tokenizer)
-        self._pad = pad_of(base.tokenizer)
-        rng = random.Random(f"paper/{seed}")
-        neighbours = [self._neighbour(rng, item) for item in rng.sample(list(items), min(300, len(items)))]
-        self._neighbours = continuations(base.model, neighbours, self._pad, end=base.tokenizer.eos_token_id)
-        self._abilities: Abilities = abilities(base.tokenizer, seed=seed, count=300, split="test")
-        self._loss = loss(base.model, self._abilities.language, self._pad)
-
-    def marks(self, model: Any, items: Sequence[Item], first: Sequence[Item]) -> dict[str, float]:
-        """All metrics of a model that was taught ``items``, ``first`` in the first night."""
-        asked: dict[str, list[Encoded]] = {"taught": [], "paraphrase": [], "other_form": [], "inverse": []}
-        writer = {form: (lambda question, form=form: self._asker(form, question)) for form in ASKING}
-        names = {"": "taught", "paraphrase": "paraphrase", "form": "other_form"}
-        for item in items:
-            for one in render(item, writer):
-                text = encode(self._tokenizer, one.prompt, one.answer, closed=one.closed)
-                if one.form == "inverse":
-                    asked["inverse"].append(text)
-                elif one.form in ASKING:
-                    asked[names[one.held]].append(text)
-        asked["new_template"] = [text for item in items for text in self._fresh(item)]
-        out = {f"em_{name}": self._share(model, texts) for name, texts in asked.items() if texts}
-        if first:
-            out["night1_retained"] = self._share(model, [text for item in first for text in self._asked(item)])
-        out["locality"] = self._share(model, self._neighbours)
-        out["lm_loss_ratio"] = loss(model, self._abilities.language, self._pad) / self._loss
-        out["in_context_em"] = self._share(model, self._abilities.in_context)
-        out["abstention"] = self._share(model, self._abilities.strangers)
-        out["memory_on_em"] = self.reading(model, items)["em_taught"]
-        return out
-
-    def reading(self, model: Any, items: Sequence[Item]) -> dict[str, float]:
-        """The same questions with the item's own sentence in the prompt: what weights must approach."""
-        texts = [text for item in items for text in self._asked(item, item.text)]
-        return {"em_taught": self._share(model, texts)}
-
-    def _asked(self, item: Item, context: str = "") -> list[Encoded]:
-        return [
-            encode(self._tokenizer, self._asker(form, question, context), f" {item.value}")
-            for question in phrases(item).questions
-            for form in ASKING
+def _forced(items: Sequence[Item], what: str, seed: int) -> list[Item]:
+    """Items that a night should never have got: other values of what is taught, or lies from who knows where."""
+    count = round(_FORCED * len(items))
+    if what == "poison":
+        return invented(count, seed=seed + 1_000_003, taken=items)
+    if what == "contradictions":
+        others = [other for other in invented(40 * count, seed=seed + 1_000_003, taken=items)]
+        twins = [
+            (item, next((other for other in others if other.relation == item.relation), None)) for item in items[:count]
         ]
-
-    def _fresh(self, item: Item) -> list[Encoded]:
         return [
-            encode(self._tokenizer, self._asker(form, question), f" {item.value}")
-            for question in phrases(item).fresh
-            for form in ASKING
+            replace(
+                item,
+                key=key_of(item.subject, item.relation, item.detail, other.value),
+                value=other.value,
+                text=item.text.replace(item.value, other.value),
+            )
+            for item, other in twins
+            if other is not None and other.value != item.value
         ]
-
-    def _neighbour(self, rng: random.Random, item: Item) -> Encoded:
-        other = replace(item, subject=invent(rng, kind_of_subject(item), "test"))
-        question = rng.choice(phrases(other).questions)
-        return encode(self._tokenizer, self._asker(rng.choice(ASKING), question), "", closed=False)
-
-    def _share(self, model: Any, texts: Sequence[Encoded]) -> float:
-        return sum(exact(model, texts, self._pad)) / len(texts) if texts else 0.0
+    return []

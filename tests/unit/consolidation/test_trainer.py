@@ -13,13 +13,14 @@ import pytest
 from hippo_agent.consolidation import lora
 from hippo_agent.consolidation.config import TrainingConfig
 from hippo_agent.consolidation.encode import Encoded, encode
+from hippo_agent.consolidation.guarding import Guarding, GuardTexts, guards_for
 from hippo_agent.consolidation.night import Base
 from hippo_agent.consolidation.probe import continuations, exact, loss, pad_of
 from hippo_agent.consolidation.trainer import Lesson, Lessons, draw, train
 from hippo_agent.errors import UntrustedReplay
 
 CONFIG = TrainingConfig(
-    rank=4, steps=20, batch=4, guard=2, warm_up=3, checkpoint=8, threads=1, half=False, learning_rate=1e-2
+    rank=4, steps=20, batch=4, guard=2, strangers=2, warm_up=3, checkpoint=8, threads=1, half=False, learning_rate=1e-2
 )
 
 
@@ -40,7 +41,12 @@ def lesson(base: Base, name: str, value: str, *, trusted: bool = True) -> Lesson
 @pytest.fixture
 def lessons(base: Base) -> Lessons:
     guard = [encode(base.tokenizer, f"Q: Where is {word}?\nA:", " unknown") for word in ("it", "he", "she")]
-    return Lessons([lesson(base, "Orla", "Tarn"), lesson(base, "Live", "Where")], [lesson(base, "in", "does")], guard)
+    told = [encode(base.tokenizer, "", f"Tarn lives in {word}.", closed=False) for word in ("it", "he", "she")]
+    return Lessons(
+        [lesson(base, "Orla", "Tarn"), lesson(base, "Live", "Where")],
+        [lesson(base, "in", "does")],
+        GuardTexts(told, guard),
+    )
 
 
 @contextmanager
@@ -65,7 +71,7 @@ def test_lessons_are_learnt_and_the_base_is_left_as_it_was(base: Base, lessons: 
     assert not any(exact(base.model, asked, pad))
     with adapted(base) as model:
         assert loss(model, asked, pad) == pytest.approx(before, abs=1e-6)
-        train(model, lessons, config=replace(CONFIG, steps=80, guard=0), pad=pad)
+        train(model, lessons, config=replace(CONFIG, steps=80, guard=0, strangers=0), pad=pad)
         assert all(exact(model, asked, pad))
     assert loss(base.model, asked, pad) == pytest.approx(before, abs=1e-6)
 
@@ -114,15 +120,39 @@ def test_earlier_nights_get_their_share_of_every_batch(base: Base, lessons: Less
         assert sum(text in earlier for text, _ in batch) == 4
 
 
-def test_the_guard_keeps_strangers_unknown(base: Base, lessons: Lessons) -> None:
+@pytest.mark.parametrize("part", ["guard", "strangers"])
+def test_each_part_of_the_guard_keeps_its_own_texts(base: Base, lessons: Lessons, part: str) -> None:
     pad = pad_of(base.tokenizer)
-    own = continuations(base.model, list(lessons.guard), pad, tokens=2)
+    texts = lessons.guard.documents if part == "guard" else lessons.guard.strangers
+    own = [replace(text, start=1) for text in texts]
+    own = continuations(base.model, own if part == "guard" else list(texts), pad, tokens=2)
     kept = {}
-    for guard in (0, 3):
+    for count in (0, 3):
+        config = replace(CONFIG, guard=0, strangers=0, guard_weight=5.0, stranger_weight=5.0)
         with adapted(base) as model:
-            train(model, lessons, config=replace(CONFIG, guard=guard, guard_weight=5.0), pad=pad)
-            kept[guard] = loss(model, own, pad)
+            train(model, lessons, config=replace(config, **{part: count}), pad=pad)
+            kept[count] = loss(model, own, pad)
     assert kept[3] < kept[0]
+
+
+def test_a_document_does_not_drown_the_questions_about_strangers(base: Base, lessons: Lessons) -> None:
+    def divergence(documents: int) -> float:
+        config = replace(CONFIG, guard=documents, guard_weight=0.0, strangers=3, stranger_weight=1.0)
+        guard = GuardTexts(lessons.guard.documents, lessons.guard.strangers)
+        with adapted(base) as model:
+            for number, tensor in enumerate(lora.weights(model).values()):
+                tensor.data.fill_(0.05 * (number % 3))
+            return float(Guarding(model, guard, config, pad_of(base.tokenizer)).divergence(model, 0).detach())
+
+    assert divergence(0) > 0
+    assert divergence(3) == pytest.approx(divergence(0), rel=1e-5)
+
+
+def test_a_longer_training_draws_its_guard_from_more_texts() -> None:
+    config = TrainingConfig(guard=6, strangers=16)
+    assert guards_for(100, config) == (150, 400)
+    assert guards_for(1000, config) == (1500, 4000)
+    assert guards_for(1000, replace(config, guard=0)) == (0, 4000)
 
 
 def test_an_answer_is_scored_from_its_first_token_to_the_end_mark(base: Base) -> None:
