@@ -46,6 +46,7 @@ class GateConfig:
     reward: float = 0.9
     place: float = 0.3  # for what happens where it is new or unexpected to be
     same_event_cosine: float = 0.8  # below it nothing merges
+    same_event_hours: float = 24.0  # said again later it is an episode of its own; a night may still join the two
     reading: ReadingConfig = field(default_factory=ReadingConfig)
 
     def __post_init__(self) -> None:
@@ -244,21 +245,30 @@ class WriteGate:
             return "write", ("the gate is off",), None
         if event.pin:
             return "write", ("pinned",), None
+        news = False
         if nearest is not None:
             apart = difference(event, nearest, least_cosine=self.config.same_event_cosine)
-            if apart is None and not (reading.answers and not reading.heard.content):
+            news = apart is None and (nearest.outdated or not self._soon(event, nearest))
+            if apart is None and not news and not (reading.answers and not reading.heard.content):
                 return "merge", (f"same event: {nearest.id}",), nearest.id
         reasons = _describe(event, reading, signals)
+        if news:
+            reasons = ("said again, later or after something else was said of it", *reasons)
         if event.reward == 0.0:
-            if reading.repeat:
+            if reading.repeat and not news:
                 return "skip", ("repeat: word for word one of the last turns", *reasons), None
             if reading.empty:
                 return "skip", ("small talk: a greeting, thanks or assent with nothing else", *reasons), None
-            if reading.echo:
+            if reading.echo and not news:
                 return "skip", ("echo: one of the last turns said all of it", *reasons), None
             if not self._keep(signals):
                 return "skip", ("rule: refused", *reasons), None
         return "write", reasons, None
+
+    def _soon(self, event: Event, nearest: Neighbour) -> bool:
+        if event.event_time is None or nearest.event_time is None:
+            return True
+        return abs((event.event_time - nearest.event_time).total_seconds()) <= 3600 * self.config.same_event_hours
 
     def _spend(self, token: str, salience: float, conversation: str) -> tuple[Decision, tuple[str, ...]]:
         if self._late is not None:

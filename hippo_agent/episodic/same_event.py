@@ -46,9 +46,10 @@ class Neighbour:
     speaker: str | None = None
     slots: Slots = _NO_SLOTS
     event_time: datetime | None = None
+    outdated: bool = False  # something else was said of the same since: to say it again is news
 
     @classmethod
-    def of(cls, trace: Trace, cosine: float) -> Neighbour:
+    def of(cls, trace: Trace, cosine: float, *, outdated: bool = False) -> Neighbour:
         """A stored trace as a neighbour."""
         return cls(
             id=trace.id,
@@ -57,6 +58,7 @@ class Neighbour:
             speaker=trace.speaker,
             slots=trace.slots,
             event_time=trace.event_time,
+            outdated=outdated,
         )
 
 
@@ -86,6 +88,12 @@ def difference(event: Event, other: Neighbour, *, least_cosine: float) -> str | 
     if _names(new, theirs) or _names(old, ours):
         return "another name"
     return _word_difference(ours, theirs)
+
+
+def said_of_the_same(text: str, other: str) -> bool:
+    """Whether two texts share most of their words and yet differ: two values of one thing, or its denial."""
+    ours, theirs = (set(_facts(wording.normalise(one))) for one in (text, other))
+    return ours != theirs and 2 * len(ours & theirs) >= max(len(ours), 1)
 
 
 def _slot_conflict(new: Slots, old: Slots, slots: Sequence[str]) -> str | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hippo_agent.episodic.encoder import EpisodeEncoder
 from hippo_agent.episodic.gate import GateDecision, Settled, WriteGate, conversation_of
 from hippo_agent.episodic.retention import Retention
-from hippo_agent.episodic.same_event import Neighbour
+from hippo_agent.episodic.same_event import Neighbour, said_of_the_same
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.storage.base import DecisionNote, NewTrace
 from hippo_agent.storage.columns import Columns
@@ -34,6 +34,9 @@ _BATCH = 64  # events embedded and written together
 _SAVE_EVERY = 512  # traces between two saves of the gate's state; what came since is read again at open
 _STATE = "gate"
 _CANDIDATES = 16  # stored vectors whose exact cosine is looked at
+_TIE = 1e-4  # of two cosines that are one but for rounding
+_LATER = 8  # traces that are looked at for what was said of the same since
+_RELATED = 0.5  # least cosine of those
 _SLACK = 0.02  # of the capacity is freed at once, so that a full bank does not look for victims at every write
 
 
@@ -219,18 +222,29 @@ class EpisodicStore:
         cosine, where = found
         if cosine < self._gate.config.same_event_cosine:
             return Neighbour(id="", text="", cosine=cosine)  # too far to merge: only the similarity counts
-        for row in batch.rows:
-            if row.id == where:
-                return Neighbour(
-                    id=row.id,
-                    text=row.event.text,
-                    cosine=cosine,
-                    speaker=row.event.speaker,
-                    slots=row.slots,
-                    event_time=row.event.event_time,
-                )
-        traces = self._record.get([where]) if isinstance(where, str) else self._record.by_seq([where])
-        return next((Neighbour.of(trace, cosine) for trace in traces.values()), None)
+        waiting = {row.id: row for row in batch.rows}
+        later = near.since(i, where)
+        texts = [waiting[one].event.text for one in later if isinstance(one, str) and one in waiting]
+        stored = self._traces([one for one in later if one not in waiting])
+        texts += [trace.text for trace in stored]
+        outdated = any(said_of_the_same(near.text(i), text) for text in texts)
+        if isinstance(where, str) and (row := waiting.get(where)) is not None:
+            return Neighbour(
+                id=row.id,
+                text=row.event.text,
+                cosine=cosine,
+                speaker=row.event.speaker,
+                slots=row.slots,
+                event_time=row.event.event_time,
+                outdated=outdated,
+            )
+        return next((Neighbour.of(trace, cosine, outdated=outdated) for trace in self._traces([where])), None)
+
+    def _traces(self, names: Sequence[int | str]) -> list[Trace]:
+        """Stored traces by seq or id."""
+        by_seq = self._record.by_seq([name for name in names if isinstance(name, int)])
+        by_id = self._record.get([name for name in names if isinstance(name, str)])
+        return [*by_seq.values(), *by_id.values()]
 
     def _row(
         self, event: Event, decided: GateDecision, new_id: str, vector: NDArray[np.float32] | None, codes: bytes
@@ -342,14 +356,34 @@ class _Nearest:
         if (mask := self._usable(namespace)).any():
             rows = alike(columns.signs, self._signs[:, i], _CANDIDATES, mask)
             cosines = columns.vectors[rows] @ vector
-            at = int(cosines.argmax())
+            at = int(np.flatnonzero(cosines >= cosines.max() - _TIE)[-1])  # the same was said twice: the later one
             best = (float(cosines[at]), int(columns.seq[rows[at]]))
         if written := self._written.get(namespace):
             cosines = self._vectors[[j for j, _ in written]] @ vector
-            at = int(cosines.argmax())
-            if best is None or cosines[at] >= best[0]:
+            at = int(np.flatnonzero(cosines >= cosines.max() - _TIE)[-1])
+            if best is None or cosines[at] >= best[0] - _TIE:
                 best = (float(cosines[at]), written[at][1])
         return best
+
+    def since(self, i: int, where: int | str) -> list[int | str]:
+        """What is like event i and was stored after the trace ``where``, the most alike first; a few of them."""
+        if self._vectors is None or self._signs is None:
+            return []
+        columns, vector, namespace = self._columns, self._vectors[i], self._events[i].namespace
+        found: list[tuple[float, int | str]] = []
+        if isinstance(where, int):
+            mask = self._usable(namespace) & (columns.seq > where)
+            if mask.any():
+                rows = alike(columns.signs, self._signs[:, i], _CANDIDATES, mask)
+                found += zip((columns.vectors[rows] @ vector).tolist(), columns.seq[rows].tolist(), strict=True)
+        written = [(j, name) for j, name in self._written.get(namespace, ()) if j < i]
+        after = next((at + 1 for at, (_, name) in enumerate(written) if name == where), 0)
+        found += [(float(self._vectors[j] @ vector), name) for j, name in written[after:]]
+        return [name for cosine, name in sorted(found, key=lambda one: -one[0])[:_LATER] if cosine >= _RELATED]
+
+    def text(self, i: int) -> str:
+        """Of event i."""
+        return self._events[i].text
 
     def _usable(self, namespace: Namespace) -> NDArray[np.bool_]:
         if namespace not in self._stored:
