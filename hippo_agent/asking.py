@@ -48,6 +48,7 @@ class Answer:
     prompt_tokens: int
     seconds: float  # reading and answering, after the recall
     version: int | None = None  # of the nightly weights that answered; None: the bare base did
+    completed: tuple[tuple[str, str], ...] = ()  # names that were asked in full: (as given, as the traces have it)
 
 
 class Asker:
@@ -79,13 +80,15 @@ class Asker:
         model: LocalModel | str | None = None,
         more: Sequence[PackedTrace] = (),
         room: int = 48,
+        whole: bool = True,
     ) -> Answer:
         """The model's answer to a question from what was recalled, and from ``more`` (facts, steps).
 
-        ``room``: tokens that it may take.
+        ``room``: tokens that it may take. ``whole``: half a name is asked in full where the texts know one such name.
 
         Raises ConfigError (no such reader), ModelUnavailable, OutOfMemory, ReaderError.
         """
+        from hippo_agent.model.cue import Cue, echoes, whole_names
         from hippo_agent.model.dialogue import with_system
         from hippo_agent.model.packing import pack
 
@@ -95,15 +98,23 @@ class Asker:
         others = tuple(hit for hit in recall.hits if hit.trace.provenance.trust < TRUSTED)
         if others and not trusted:
             used = self._reader("prompt", chosen)  # what nobody vouches for is text, never states of the model
-        messages: list[Mapping[str, str]] = [{"role": "user", "content": question}]
+        recalled = pack(replace(recall, hits=trusted or others), dated=not chosen.is_tiny)
+        read = [*recalled.traces, *more]
+        texts = [trace.text for trace in read]
+        cue = whole_names(question, texts) if whole else Cue(question)
+        least = min((trace.score for trace in read), default=0.0)
+        read = [
+            replace(trace, score=least) if echo else trace
+            for trace, echo in zip(read, echoes(cue.text, texts), strict=True)
+        ]
+        messages: list[Mapping[str, str]] = [{"role": "user", "content": cue.text}]
         if chosen.is_tiny:  # it cannot tell a quotation from a memory, and reads what is trusted alone
             asked = messages
         else:
             quoted = unverified(others, room=sum(len(hit.trace.text) for hit in trusted)) if trusted else ""
             asked = with_system(messages, "\n".join(filter(None, (_INSTRUCTION, quoted))))
         start = time.perf_counter()
-        recalled = pack(replace(recall, hits=trusted or others), dated=not chosen.is_tiny)
-        with used.reading([*recalled.traces, *more]) as packed:
+        with used.reading(read) as packed:
             able = len(packed) > 0 or version is not None  # nights teach what needs no trace
             said = chosen.generate(asked, max_new_tokens=room) if able else ""
             tokens = chosen.count(chosen.written(asked)) if able else 0
@@ -122,6 +133,7 @@ class Asker:
             prompt_tokens=tokens,
             seconds=seconds,
             version=version,
+            completed=cue.completed,
         )
 
     def forget(self, ids: Sequence[str] | None = None) -> None:

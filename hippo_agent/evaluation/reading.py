@@ -31,6 +31,12 @@ class Condition:
     updates: float = 0.0  # share of facts with an older value beside them
     cue: str = "whole"  # "partial": half a name; "misleading": a trace repeats the question; "absent": no answer
     scored: bool = True  # False: readers get no retrieval scores
+    raw: bool = False  # names stay as they are asked, echoes keep their scores: the control of `model.cue`
+
+    @property
+    def seed(self) -> str:
+        """What is drawn depends on it: a control is asked the same."""
+        return repr((self.distractors, self.crowding, self.updates, self.cue, self.scored))
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -44,6 +50,8 @@ CONDITIONS: dict[str, Condition] = {
     "unscored16": Condition(16, scored=False),
     "partial16": Condition(16, cue="partial"),
     "misleading16": Condition(16, cue="misleading"),
+    "partial16_raw": Condition(16, cue="partial", raw=True),
+    "misleading16_raw": Condition(16, cue="misleading", raw=True),
     "absent16": Condition(16, cue="absent"),
 }
 
@@ -70,7 +78,7 @@ def papers(
     """Papers with ``count`` questions in all; several questions are asked about the same pool."""
     left, number = count, 0
     while left > 0:
-        rng = random.Random(f"reader paper:{split}:{seed}:{condition}:{number}")
+        rng = random.Random(f"reader paper:{split}:{seed}:{condition.seed}:{number}")
         paper = _paper(rng, condition, left, embedder, split)
         yield paper
         left -= len(paper.questions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,16 @@ from typing import Any
 
 from hippo_agent.errors import ReaderError
 
-__all__ = ["attention_of", "decoder_of", "fingerprint", "is_alone", "layers_of", "own_weights", "read_alone"]
+__all__ = [
+    "attention_of",
+    "cache_argument",
+    "decoder_of",
+    "fingerprint",
+    "is_alone",
+    "layers_of",
+    "own_weights",
+    "read_alone",
+]
 
 _ALONE: ContextVar[bool] = ContextVar("alone", default=False)
 _SAMPLE = 4096  # values of a tensor that enter the fingerprint
@@ -37,6 +47,12 @@ def attention_of(model: Any, layer: int) -> Any:
     if attention is None:
         raise ReaderError(f"layer {layer} of {_kind(model)} has no self-attention; use reader='prompt'")
     return attention
+
+
+def cache_argument(part: Any) -> str:
+    """The name under which a decoder, a block or a function takes its cache: transformers 5.24 renamed it."""
+    takes = inspect.signature(part.forward if hasattr(part, "forward") else part).parameters
+    return "cache" if "cache" in takes else "past_key_values"
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from hippo_agent.errors import ConfigError, ModelUnavailable, ReaderError, TooLa
 from hippo_agent.evaluation.pool import CachedEmbedder
 from hippo_agent.evaluation.reading import CONDITIONS, Condition, Paper, papers
 from hippo_agent.evaluation.run import Outcome, Row
+from hippo_agent.model.cue import echoes, whole_names
 from hippo_agent.model.local import LocalModel
 from hippo_agent.model.packing import Packed, PackedTrace
 from hippo_agent.model.reader.config import floor_of
@@ -43,7 +44,7 @@ _ROOM = 24  # tokens of an answer
 _DEPTHS = (1, 5)
 
 #: Answers the questions of a paper whose numbers are given.
-Answerer = Callable[[Paper, Sequence[int], bool], list[str]]
+Answerer = Callable[[Paper, Sequence[int], Condition], list[str]]
 
 
 @dataclass
@@ -162,7 +163,7 @@ def _answered(answer: Answerer, paper: Paper, condition: Condition) -> list[str]
     said: list[str] = []
     try:
         for start in range(0, len(paper.questions), _ROWS):
-            said += answer(paper, range(start, min(start + _ROWS, len(paper.questions))), condition.scored)
+            said += answer(paper, range(start, min(start + _ROWS, len(paper.questions))), condition)
     except TooLarge:
         return None
     return said
@@ -172,20 +173,38 @@ def _answerers(run: ReaderRun, readers: Mapping[str, Reader]) -> dict[str, Answe
     """The systems that can answer: with readers, or with text in the prompt."""
     model = run.model
 
-    def asked(paper: Paper, places: Sequence[int], told: Callable[[int], str] = lambda at: "") -> list[str]:
+    def asked(
+        paper: Paper,
+        places: Sequence[int],
+        condition: Condition,
+        *,
+        read: Callable[[int], Sequence[str]] = lambda at: (),
+        told: bool = False,
+    ) -> list[str]:
+        """``read``: the texts that the system sees for a question; ``told``: they stand in its prompt."""
         prompts = []
         for at in places:
-            system = [{"role": "system", "content": text}] if (text := told(at)) else []
-            prompts.append([*system, {"role": "user", "content": paper.questions[at]}])
+            texts = read(at)
+            system = [{"role": "system", "content": "\n".join(texts)}] if told and texts else []
+            question = paper.questions[at] if condition.raw else whole_names(paper.questions[at], texts).text
+            prompts.append([*system, {"role": "user", "content": question}])
         return model.generate_many(prompts, max_new_tokens=_ROOM)
 
     def read(reader: Reader, traces_of: Callable[[Paper], tuple[str, ...]]) -> Answerer:
-        def answer(paper: Paper, places: Sequence[int], scored: bool) -> list[str]:
-            scores = paper.scores[list(places)] if scored else np.zeros_like(paper.scores[list(places)])
-            with _batch(reader, traces_of(paper), scores):
-                return asked(paper, places)
+        def answer(paper: Paper, places: Sequence[int], condition: Condition) -> list[str]:
+            traces = traces_of(paper)
+            scores = _scores(paper, places, condition)
+            with _batch(reader, traces, scores if condition.scored else np.zeros_like(scores)):
+                return asked(paper, places, condition, read=lambda at: traces)
 
         return answer
+
+    def prompt(paper: Paper, places: Sequence[int], condition: Condition) -> list[str]:
+        return asked(paper, places, condition, read=lambda at: paper.traces, told=True)
+
+    def top1(paper: Paper, places: Sequence[int], condition: Condition) -> list[str]:
+        best = dict(zip(places, _scores(paper, places, condition).argmax(-1).tolist(), strict=True))
+        return asked(paper, places, condition, read=lambda at: [paper.traces[best[at]]], told=True)
 
     def own(paper: Paper) -> tuple[str, ...]:
         return paper.traces
@@ -193,12 +212,17 @@ def _answerers(run: ReaderRun, readers: Mapping[str, Reader]) -> dict[str, Answe
     out: dict[str, Answerer] = {name: read(readers[name], own) for name in ("prefix", "adapter") if name in readers}
     if "prefix" in readers:
         out["shuffled"] = read(readers["prefix"], lambda paper: _strangers(run, len(paper.traces)))
-    out["prompt"] = lambda paper, places, _: asked(paper, places, lambda at: "\n".join(paper.traces))
-    out["prompt_top1"] = lambda paper, places, _: asked(
-        paper, places, lambda at: paper.traces[int(np.argmax(paper.scores[at]))]
-    )
-    out["memory_off"] = lambda paper, places, _: asked(paper, places)
+    out |= {"prompt": prompt, "prompt_top1": top1, "memory_off": asked}
     return {name: out[name] for name in SYSTEMS if name in out and name in run.systems}
+
+
+def _scores(paper: Paper, places: Sequence[int], condition: Condition) -> NDArray[np.float32]:
+    """[questions, traces] as a reader gets them: the question over again is no better than the worst."""
+    scores = paper.scores[list(places)].copy()
+    if not condition.raw:
+        for row, at in zip(scores, places, strict=True):
+            row[echoes(paper.questions[at], paper.traces)] = row.min()
+    return scores
 
 
 def ready_readers(run: ReaderRun) -> dict[str, Reader]:

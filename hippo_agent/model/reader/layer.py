@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from hippo_agent.errors import ReaderError
-from hippo_agent.model.architecture import own_weights
+from hippo_agent.model.architecture import cache_argument, own_weights
 from hippo_agent.model.reader.config import SOURCES, ReaderConfig
 
 __all__ = ["Remembered", "TraceAttention", "level"]
@@ -80,6 +80,7 @@ class TraceAttention(nn.Module):
         self.settings = config
         self.floor = config.floor
         self.block = _twin(attention, config.init == "copy" and not blank)
+        self._cache = cache_argument(self.block)
         width, heads = base.hidden_size, base.num_key_value_heads
         head = getattr(base, "head_dim", None) or width // base.num_attention_heads
         self.gate = nn.Parameter(torch.zeros(width))
@@ -108,7 +109,7 @@ class TraceAttention(nn.Module):
                 hidden_states=states[None],
                 position_embeddings=tuple(part.to(states.dtype) for part in rotary),
                 attention_mask=None,
-                past_key_values=taken,
+                **{self._cache: taken},
             )
         keys, values = taken.keys, taken.values
         best = level(scores, visible, 0.0)  # [b, 1]
@@ -142,7 +143,7 @@ class TraceAttention(nn.Module):
             hidden_states=hidden.to(kept),
             position_embeddings=(cos.to(kept), sin.to(kept)),
             attention_mask=bias[:, None, None].expand(rows, 1, length, -1).to(memory.keys.dtype),
-            past_key_values=_Give(memory.keys, memory.values),
+            **{self._cache: _Give(memory.keys, memory.values)},
         )[0]
         loudness = memory.loudness.repeat_interleave(rows // memory.loudness.shape[0])
         read: Tensor = torch.tanh(self.gate) * loudness[:, None, None].to(kept) * out

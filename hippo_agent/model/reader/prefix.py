@@ -27,7 +27,7 @@ from transformers import DynamicCache
 from transformers.masking_utils import create_masks_for_generate
 
 from hippo_agent.errors import ReaderError
-from hippo_agent.model.architecture import decoder_of, is_alone, read_alone
+from hippo_agent.model.architecture import cache_argument, decoder_of, is_alone, read_alone
 from hippo_agent.model.reader.config import FLOOR
 from hippo_agent.model.reader.layer import level
 
@@ -38,6 +38,7 @@ KeyValues = list[tuple[Tensor, Tensor]]
 
 _BATCH = 64  # traces encoded at once
 _WINDOWED = "sliding_attention"
+_CACHES = ("cache", "past_key_values")  # what callers name a cache, now and before transformers 5.24
 _KNOWN_LAYERS = {"full_attention", _WINDOWED}
 _DONE_EXACTLY = ("eager", "sdpa")
 
@@ -204,9 +205,8 @@ class TracePrefix:
         cache = DynamicCache()  # without the config: one made with it forgets what is out of a window
         positions = torch.arange(-ids.shape[1], 0, device=ids.device)[None].expand(ids.shape)
         with read_alone(self._model):
-            self._decoder(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-            )
+            given = {cache_argument(self._decoder): cache}
+            self._decoder(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **given)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     # The hook
@@ -214,7 +214,10 @@ class TracePrefix:
     def _before(self, decoder: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_alone():
             return None
-        bank, cache = self._current.get(), kwargs.get("past_key_values")
+        bank, cache = (
+            self._current.get(),
+            next((kwargs[name] for name in _CACHES if kwargs.get(name) is not None), None),
+        )
         if bank is None:
             mine = cache if isinstance(cache, _Cache) and cache.owner is self else None
             if mine is not None and mine.kept and mine.get_seq_length():
@@ -246,11 +249,13 @@ class TracePrefix:
             raise ReaderError("this model numbers positions in several dimensions; use reader='prompt'")
         positions = positions.expand(rows, -1)
         self._check_positions(bank.longest, int(positions.max()) + 1)
-        kwargs.update(
-            past_key_values=cache,
-            position_ids=positions,
-            attention_mask=self._masks(bank, cache, mask, positions),
-        )
+        for name in _CACHES:
+            kwargs.pop(name, None)
+        kwargs |= {
+            cache_argument(decoder): cache,
+            "position_ids": positions,
+            "attention_mask": self._masks(bank, cache, mask, positions),
+        }
         return args, kwargs
 
     def _cache(self, given: Any, bank: PrefixBank, kept: bool) -> _Cache:
@@ -264,7 +269,7 @@ class TracePrefix:
                 raise ReaderError("use_cache was changed in the middle of a text; start with a new cache")
         elif given is not None and (type(given) is not DynamicCache or given.get_seq_length()):
             raise ReaderError(
-                f"a {type(given).__name__} cannot hold a bank, or was filled before; leave past_key_values and "
+                f"a {type(given).__name__} cannot hold a bank, or was filled before; leave the cache and "
                 "cache_implementation out"
             )
         return _Cache(bank, self._config, owner=self, kept=kept)
@@ -276,8 +281,9 @@ class TracePrefix:
         eager = copy.copy(self._config)
         eager._attn_implementation = "eager"  # numbers, not a shorthand: the bank's columns go before them
         like = torch.empty(rows, length, 1, dtype=dtype, device=mask.device)
+        given = {cache_argument(create_masks_for_generate): cache}
         own = create_masks_for_generate(
-            config=eager, inputs_embeds=like, attention_mask=mask, past_key_values=cache, position_ids=positions
+            config=eager, inputs_embeds=like, attention_mask=mask, position_ids=positions, **given
         )
         lowest = torch.finfo(dtype).min
         bias = bank.bias

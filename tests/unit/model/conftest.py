@@ -11,6 +11,8 @@ import pytest
 import torch
 import transformers
 
+from hippo_agent.model.architecture import cache_argument
+
 VOCABULARY = 300
 COMMON = {
     "vocab_size": VOCABULARY,
@@ -45,6 +47,11 @@ WINDOWED: dict[str, dict[str, Any]] = {
     },
     "phi3": {"sliding_window": 8},
 }
+
+
+def given(part: Any, cache: Any) -> dict[str, Any]:
+    """The cache under the name that this model or decoder takes it by."""
+    return {cache_argument(part): cache}
 
 
 @cache

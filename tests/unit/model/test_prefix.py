@@ -15,7 +15,7 @@ from transformers import DynamicCache, StaticCache
 from hippo_agent.errors import ReaderError
 from hippo_agent.model.reader.model import TraceReader
 from hippo_agent.model.reader.prefix import TracePrefix
-from tests.unit.model.conftest import WINDOWED, tiny_model, tokens
+from tests.unit.model.conftest import WINDOWED, given, tiny_model, tokens
 
 CLOSE = 2e-4
 LOWEST = torch.finfo(torch.float32).min
@@ -170,7 +170,7 @@ def test_a_conversation_goes_on_with_its_cache(model: Any) -> None:
     [trace] = tokens(7, seed=5)
     with prefix.reading(prefix.bank([trace])), torch.no_grad():
         start = model(torch.tensor([QUESTION[:5]]))
-        rest = model(torch.tensor([QUESTION[5:]]), past_key_values=start.past_key_values)
+        rest = model(torch.tensor([QUESTION[5:]]), **given(model, start.past_key_values))
     wanted = logits(model, [trace + QUESTION])
     assert (rest.logits - wanted[:, 12:]).abs().max() < CLOSE
 
@@ -215,8 +215,8 @@ def test_traces_are_read_without_the_lora_and_questions_with_it(model: Any) -> N
     assert torch.equal(logits(adapted, [QUESTION]), before)
     cache = DynamicCache()
     with adapted.disable_adapter(), torch.no_grad():
-        adapted(torch.tensor(tokens(6)), past_key_values=cache)
-    wanted = logits(adapted, [QUESTION], past_key_values=cache)
+        adapted.base_model(torch.tensor(tokens(6)), **given(adapted.get_base_model(), cache))
+    wanted = logits(adapted.base_model, [QUESTION], **given(adapted.get_base_model(), cache))
     with prefix.reading(prefix.banked(found)):
         assert (logits(adapted, [QUESTION]) - wanted).abs().max() < CLOSE
         assert not torch.equal(logits(adapted, [QUESTION]), before)
@@ -258,11 +258,11 @@ def test_a_cache_of_another_reading_is_refused(model: Any) -> None:
     with prefix.reading(first), torch.no_grad():
         cache = model(ids).past_key_values
     with prefix.reading(second), pytest.raises(ReaderError, match="another bank"):
-        model(ids, past_key_values=cache)
+        model(ids, **given(model, cache))
     with pytest.raises(ReaderError, match="inside the same reading"):
-        model(ids, past_key_values=cache)
+        model(ids, **given(model, cache))
     with prefix.reading(first), pytest.raises(ReaderError, match="use_cache was changed"):
-        model(ids, past_key_values=cache, use_cache=False)
+        model(ids, use_cache=False, **given(model, cache))
 
 
 def test_a_filled_or_static_cache_is_refused(model: Any) -> None:
@@ -273,9 +273,9 @@ def test_a_filled_or_static_cache_is_refused(model: Any) -> None:
         filled = model(ids).past_key_values
     with prefix.reading(bank):
         with pytest.raises(ReaderError, match="filled before"):
-            model(ids, past_key_values=filled)
+            model(ids, **given(model, filled))
         with pytest.raises(ReaderError, match="StaticCache cannot hold"):
-            model(ids, past_key_values=StaticCache(config=model.config, max_cache_len=32))
+            model(ids, **given(model, StaticCache(config=model.config, max_cache_len=32)))
         with pytest.raises(ReaderError, match="cannot hold a bank"):
             model.generate(ids, max_new_tokens=2, cache_implementation="static")
 

@@ -18,7 +18,7 @@ from transformers import DynamicCache
 
 from hippo_agent.model.architecture import read_alone
 from hippo_agent.model.reader.prefix import KeyValues, PrefixBank, TracePrefix
-from tests.unit.model.conftest import WINDOWED, tiny_model, tokens
+from tests.unit.model.conftest import WINDOWED, given, tiny_model, tokens
 
 CLOSE = 2e-4
 QUESTION = tokens(9, seed=3)[0]
@@ -31,9 +31,8 @@ class Configured(TracePrefix):
         cache = DynamicCache(config=self._config)
         positions = torch.arange(-ids.shape[1], 0)[None].expand(ids.shape)
         with read_alone(self._model):
-            self._decoder(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-            )
+            taken = given(self._decoder, cache)
+            self._decoder(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **taken)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
 
@@ -50,7 +49,7 @@ class Unplaced(TracePrefix):
     def _read(self, ids: Tensor, mask: Tensor) -> KeyValues:
         cache = DynamicCache()
         with read_alone(self._model):
-            self._decoder(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True)
+            self._decoder(input_ids=ids, attention_mask=mask, use_cache=True, **given(self._decoder, cache))
         return [(layer.keys, layer.values) for layer in cache.layers]
 
 
