@@ -124,6 +124,7 @@ class Memory:
             clock=clock,
             new_id=new_id,
             mark=self._here.mark,
+            rivals=self._facts.rivals,
         )
         self._episodes.restore()
         self._items = Items(

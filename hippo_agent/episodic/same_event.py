@@ -90,10 +90,13 @@ def difference(event: Event, other: Neighbour, *, least_cosine: float) -> str | 
     return _word_difference(ours, theirs)
 
 
-def said_of_the_same(text: str, other: str) -> bool:
-    """Whether two texts share most of their words and yet differ: two values of one thing, or its denial."""
-    ours, theirs = (set(_facts(wording.normalise(one))) for one in (text, other))
-    return ours != theirs and 2 * len(ours & theirs) >= max(len(ours), 1)
+def may_rival(text: str, other: str) -> bool:
+    """Whether two texts that differ may be of one thing: they share a name, or half of the first one's words."""
+    new, old = wording.normalise(text), wording.normalise(other)
+    ours, theirs = set(_facts(new)), set(_facts(old))
+    if ours == theirs:
+        return False
+    return 2 * len(ours & theirs) >= max(len(ours), 1) or not _names(new, ()).isdisjoint(_names(old, ()))
 
 
 def _slot_conflict(new: Slots, old: Slots, slots: Sequence[str]) -> str | None:

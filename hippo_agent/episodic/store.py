@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hippo_agent.episodic.encoder import EpisodeEncoder
 from hippo_agent.episodic.gate import GateDecision, Settled, WriteGate, conversation_of
 from hippo_agent.episodic.retention import Retention
-from hippo_agent.episodic.same_event import Neighbour, said_of_the_same
+from hippo_agent.episodic.same_event import Neighbour, may_rival
 from hippo_agent.episodic.vectors import BankVectors
 from hippo_agent.storage.base import DecisionNote, NewTrace
 from hippo_agent.storage.columns import Columns
@@ -60,6 +60,7 @@ class EpisodicStore:
         capacity: traces kept at most; the least retained go first, pinned ones never. None: no limit.
         clock: now, in UTC. new_id: a fresh unique id on each call.
         mark: where an event is remembered, if that is known; its signal tells the gate.
+        rivals: whether one of several texts says another value of what an event says, or denies it.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class EpisodicStore:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         mark: Callable[[Event], PlaceMark | None] = lambda _: None,
+        rivals: Callable[[Event, Sequence[Event | Trace]], bool] = lambda event, others: False,
     ) -> None:
         self._record = record
         self._mirror = mirror
@@ -86,6 +88,7 @@ class EpisodicStore:
         self._clock = clock
         self._new_id = new_id
         self._mark = mark
+        self._rivals = rivals
         self._unsaved = 0
         self._read_up_to = 0  # the gate's statistics hold the traces up to here
         self._stale = False  # a batch failed: the gate has counted events that were not stored
@@ -224,10 +227,11 @@ class EpisodicStore:
             return Neighbour(id="", text="", cosine=cosine)  # too far to merge: only the similarity counts
         waiting = {row.id: row for row in batch.rows}
         later = near.since(i, where)
-        texts = [waiting[one].event.text for one in later if isinstance(one, str) and one in waiting]
-        stored = self._traces([one for one in later if one not in waiting])
-        texts += [trace.text for trace in stored]
-        outdated = any(said_of_the_same(near.text(i), text) for text in texts)
+        since: list[Event | Trace] = [waiting[one].event for one in later if isinstance(one, str) and one in waiting]
+        since += self._traces([one for one in later if one not in waiting])
+        event = near.events[i]
+        since = [one for one in since if may_rival(event.text, one.text)]
+        outdated = bool(since) and self._rivals(event, since)
         if isinstance(where, str) and (row := waiting.get(where)) is not None:
             return Neighbour(
                 id=row.id,
@@ -339,19 +343,19 @@ class _Nearest:
         self._columns = columns
         self._vectors = vectors
         self._signs = None if vectors is None else sign_bits(vectors)
-        self._events = events
+        self.events = events
         self._written: dict[Namespace, list[tuple[int, str]]] = {}  # (place in the batch, id) of the rows so far
         self._stored: dict[Namespace, NDArray[np.bool_]] = {}  # [n] the stored traces of a namespace that have vectors
 
     def wrote(self, i: int, trace_id: str) -> None:
         """Event i became a trace."""
-        self._written.setdefault(self._events[i].namespace, []).append((i, trace_id))
+        self._written.setdefault(self.events[i].namespace, []).append((i, trace_id))
 
     def of(self, i: int) -> tuple[float, int | str] | None:
         """(cosine, seq of a stored trace or id of one of this batch); None when there is nothing to compare with."""
         if self._vectors is None or self._signs is None:
             return None
-        columns, vector, namespace = self._columns, self._vectors[i], self._events[i].namespace
+        columns, vector, namespace = self._columns, self._vectors[i], self.events[i].namespace
         best: tuple[float, int | str] | None = None
         if (mask := self._usable(namespace)).any():
             rows = alike(columns.signs, self._signs[:, i], _CANDIDATES, mask)
@@ -369,7 +373,7 @@ class _Nearest:
         """What is like event i and was stored after the trace ``where``, the most alike first; a few of them."""
         if self._vectors is None or self._signs is None:
             return []
-        columns, vector, namespace = self._columns, self._vectors[i], self._events[i].namespace
+        columns, vector, namespace = self._columns, self._vectors[i], self.events[i].namespace
         found: list[tuple[float, int | str]] = []
         if isinstance(where, int):
             mask = self._usable(namespace) & (columns.seq > where)
@@ -380,10 +384,6 @@ class _Nearest:
         after = next((at + 1 for at, (_, name) in enumerate(written) if name == where), 0)
         found += [(float(self._vectors[j] @ vector), name) for j, name in written[after:]]
         return [name for cosine, name in sorted(found, key=lambda one: -one[0])[:_LATER] if cosine >= _RELATED]
-
-    def text(self, i: int) -> str:
-        """Of event i."""
-        return self._events[i].text
 
     def _usable(self, namespace: Namespace) -> NDArray[np.bool_]:
         if namespace not in self._stored:

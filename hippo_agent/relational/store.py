@@ -29,7 +29,7 @@ from hippo_agent.relational.words import heading
 from hippo_agent.storage.base import RecordStore
 from hippo_agent.storage.database import Database
 from hippo_agent.storage.rows import micros
-from hippo_agent.types import Namespace, Status, Trace
+from hippo_agent.types import Event, Namespace, Status, Trace
 
 __all__ = ["READ", "FactStore"]
 
@@ -118,6 +118,25 @@ class FactStore(FactReader):
                 (newer.seq, newer.seq, older.seq, since, until),
             ).fetchone()
         return found is not None
+
+    def rivals(self, text: Event | Trace, others: Sequence[Event | Trace]) -> bool:
+        """Whether one of the others says another value of what a text says, or denies it; nothing is stored."""
+        own, *rest = self.extractor.extract([_source(one) for one in (text, *others)])
+        if not own:
+            return False
+        with self._database.read() as connection:
+            schemas = self._schemas_of(connection, rows.space(text.namespace))
+        claims = {(key(one.subject), canonical(one.predicate)): one for one in own}
+        for other in (one for found in rest for one in found):
+            mine = claims.get((key(other.subject), canonical(other.predicate)))
+            if mine is None:
+                continue
+            if key(mine.object) == key(other.object):
+                if mine.denied != other.denied:
+                    return True
+            elif not other.denied and schemas.functional(canonical(other.predicate)):
+                return True
+        return False
 
     def prune(self) -> int:
         """Let go of facts that nothing supports any more, and of names that no fact has; returns how many facts."""
@@ -388,7 +407,7 @@ def _intern(connection: sqlite3.Connection, space: str, name: str) -> int:
     return int(found[0])
 
 
-def _source(trace: Trace) -> Source:
+def _source(trace: Event | Trace) -> Source:
     topic = trace.meta.get("title")
     listener = trace.meta.get("listener")
     return Source(

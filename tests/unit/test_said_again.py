@@ -67,3 +67,10 @@ def test_a_repeat_on_the_same_day_merges_and_one_of_another_day_does_not(memory:
     assert say(memory, LISBON, "The boiler was serviced by Ilka.", LISBON, apart=HOUR) == ["write", "write", "merge"]
     later = memory.write(LISBON, source="user", principal="mira", session="s", event_time=START + MONTH)
     assert later.decision == "write"
+
+
+def test_another_purchase_is_no_rival(memory: Memory) -> None:
+    said = say(
+        memory, "Ada bought a lamp in Porto.", "Ada bought a chair in Porto.", "Ada bought a lamp in Porto.", apart=HOUR
+    )
+    assert said == ["write", "write", "merge"]
