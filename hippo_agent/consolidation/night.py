@@ -85,6 +85,7 @@ class Night:
         Raises NothingToTeach when the base can read none of the items, UntrustedReplay when one is not trusted.
         """
         config, tokenizer = self.config.training, self.base.tokenizer
+        plan = _in_order(plan)
 
         def told(what: str) -> Callable[[int, int], None] | None:
             return None if tick is None else lambda done, total: tick(what, done, total)
@@ -173,6 +174,15 @@ class Night:
     def _ask(self, item: Item, question: str, answer: str) -> Encoded:
         form = ASKING[int(item.key, 16) % len(ASKING)]
         return encode(self.base.tokenizer, self._teaching.writer[form](question), answer, closed=bool(answer))
+
+
+def _in_order(plan: Plan) -> Plan:
+    """The same plan in an order that the items alone decide: what was forgotten must not show in what was learnt."""
+
+    def ordered(items: Sequence[Item]) -> tuple[Item, ...]:
+        return tuple(sorted(items, key=lambda item: item.key))
+
+    return replace(plan, new=ordered(plan.tonight), again=(), warm=ordered(plan.warm))
 
 
 def _linked(items: Sequence[Item]) -> Mapping[str, Sequence[Item]]:

@@ -92,6 +92,33 @@ def test_a_night_puts_facts_into_the_weights_and_forgetting_takes_them_out(memor
     assert memory.ask(FACTS[2][0], kinds=["nothing"]).version is None
 
 
+def test_weights_trained_after_forgetting_are_those_of_a_memory_that_never_knew(tmp_path: Path, clock: Clock) -> None:
+    """Byte for byte, on one machine: whatever was forgotten left nothing in order, seeds or doses either."""
+    short = replace(QUICK, training=replace(QUICK.training, steps=12), gate=GateLimits(enabled=False, questions=4))
+
+    def night(memory: Memory) -> bytes:
+        memory.consolidate(progress=False)
+        version = memory.nights.serving()
+        assert version is not None
+        return (version.folder / "adapter_model.safetensors").read_bytes()
+
+    def bank(name: str) -> Memory:
+        config = Config(consolidation=short)
+        return Memory(tmp_path / name, embedder=HashingEmbedder(quiet=True), config=config, clock=clock)
+
+    with bank("forgot") as forgot, bank("never") as never:
+        ids = [forgot.write(text, source="user", principal="mira").id for _, text, _ in FACTS]
+        for _, text, _ in reversed(FACTS[1:]):  # in another order, on another day
+            clock.now += timedelta(hours=3)
+            never.write(text, source="user", principal="mira")
+        clock.now = START + timedelta(days=3)
+        knew = night(forgot)
+        assert ids[0] is not None
+        forgot.forget(trace_id=ids[0])
+        clock.now += timedelta(days=1)
+        assert knew != night(forgot) == night(never)
+
+
 def test_untrusted_and_private_facts_are_never_taught(tmp_path: Path, clock: Clock) -> None:
     with Memory(
         tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=QUICK), clock=clock
