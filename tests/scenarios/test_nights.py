@@ -23,7 +23,7 @@ FACTS = (
 #: Few steps, and a gate that asks for learning but forgives a short night its losses.
 QUICK = ConsolidationConfig(
     selection=SelectionConfig(),
-    training=TrainingConfig(steps=50, batch=12, guard=3, rank=8, threads=1),
+    training=TrainingConfig(steps=90, batch=12, guard=2, strangers=4, rank=8, threads=1),
     gate=GateLimits(
         questions=12, paraphrase=0.2, loss_ratio=1.5, locality=0.1, in_context_drop=0.5, abstention_drop=0.9
     ),
