@@ -369,7 +369,14 @@ class Memory:
         )
 
     def ask(
-        self, question: str, *, reader: str = "auto", model: LocalModel | str | None = None, k: int = 8, **filters: Any
+        self,
+        question: str,
+        *,
+        reader: str = "auto",
+        model: LocalModel | str | None = None,
+        k: int = 8,
+        whole: bool = True,
+        **filters: Any,
     ) -> Answer:
         """What a local model answers from what the question brings back; it says when it does not know.
 
@@ -378,12 +385,14 @@ class Memory:
             model: a `LocalModel`, or the name or folder of one; None: the tiny one in the package.
             k: traces that it reads, with the facts that they state and the steps of the map that the question asks
                 for. filters: further arguments of `recall`.
+            whole: half of a name is asked in full where what was recalled knows just one such name.
 
         Raises:
             ModelUnavailable, OutOfMemory, ReaderError (the model does not allow this reader), and those of `recall`.
         """
         recall = self.recall(question, k=k, **filters)
-        return self._asker.ask(question, recall, reader=reader, model=model, more=self._known(question, recall))
+        more = self._known(question, recall)
+        return self._asker.ask(question, recall, reader=reader, model=model, more=more, whole=whole)
 
     def consolidate(
         self,

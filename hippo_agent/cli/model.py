@@ -59,6 +59,7 @@ def ask(
                 "abstained": answer.abstained,
                 "cited": answer.cited,
                 "evidence": [{"id": one.id, "source": one.source, "text": one.text} for one in answer.evidence],
+                "completed": dict(answer.completed),
                 "reader": answer.reader,
                 "model": answer.model,
                 "prompt_tokens": answer.prompt_tokens,
@@ -67,6 +68,8 @@ def ask(
         )
         return
     console().print(safe(answer.text), markup=False, soft_wrap=True)
+    for short, full in answer.completed:
+        console().print(f"  {safe(short)} was read as {safe(full)}", style="dim", markup=False, soft_wrap=True)
     for trace in traces:
         console().print(f"  {trace.id}  {origin(trace)}", style="dim", markup=False, soft_wrap=True)
     for one in answer.evidence:
