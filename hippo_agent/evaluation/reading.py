@@ -33,10 +33,9 @@ class Condition:
     scored: bool = True  # False: readers get no retrieval scores
     raw: bool = False  # names stay as they are asked, echoes keep their scores: the control of `model.cue`
 
-    @property
-    def seed(self) -> str:
+    def __str__(self) -> str:
         """What is drawn depends on it: a control is asked the same."""
-        return repr((self.distractors, self.crowding, self.updates, self.cue, self.scored))
+        return repr(self).replace(f", raw={self.raw}", "")
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -78,7 +77,7 @@ def papers(
     """Papers with ``count`` questions in all; several questions are asked about the same pool."""
     left, number = count, 0
     while left > 0:
-        rng = random.Random(f"reader paper:{split}:{seed}:{condition.seed}:{number}")
+        rng = random.Random(f"reader paper:{split}:{seed}:{condition}:{number}")
         paper = _paper(rng, condition, left, embedder, split)
         yield paper
         left -= len(paper.questions)
