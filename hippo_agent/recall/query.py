@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +112,7 @@ def understand(
         text=text,
         question=question,
         terms=tuple(sorted(terms, key=lambda term: -term.weight)[:MAX_TERMS]),
-        dates=tuple(_date(span, columns, visible, config) for span in spans),
+        dates=tuple(_date(iso, said, columns, visible, config) for iso, said in _times(spans, cue, config).items()),
         named=np.array(named, dtype=np.int32),
     )
 
@@ -140,8 +141,18 @@ def _term(
     return Term(word, weight, stem, vocabulary.words(slips), fixed, common, speakers.get(word, ()))
 
 
-def _date(span: TimeSpan, columns: Columns, visible: NDArray[np.bool_], config: RecallConfig) -> DateTerm:
-    first, last = days(span.iso)
+def _times(spans: Sequence[TimeSpan], cue: Cue, config: RecallConfig) -> dict[str, str]:
+    """The times that the cue names, in its words or as a slot, each with the words that say it."""
+    times = {span.iso: span.text for span in spans}
+    for iso in cue.slots.when if config.date else ():
+        with suppress(ValueError):  # a time that is no date has only its words
+            days(iso)
+            times.setdefault(iso, "")
+    return times
+
+
+def _date(iso: str, said: str, columns: Columns, visible: NDArray[np.bool_], config: RecallConfig) -> DateTerm:
+    first, last = days(iso)
     start, end = (np.datetime64(day, "D") - _MIDNIGHT for day in (first, last))
     day = columns.event_time // _DAY_US
     away = np.maximum(np.maximum(int(start.astype(np.int64)) - day, day - int(end.astype(np.int64))), 0)
@@ -150,8 +161,8 @@ def _date(span: TimeSpan, columns: Columns, visible: NDArray[np.bool_], config: 
     near = np.select(steps, [1.0, 0.9, 0.6, 0.3], 0.0)
     share = max(float(near[visible].mean()) if visible.any() else 1.0, 0.5 / max(1, int(visible.sum())))
     weight = config.date * float(np.log1p((1.0 - share) / share))
-    code = np.frombuffer(slot_codes(Slots(when=(span.iso,))), dtype=np.int8)
-    return DateTerm(span.text, weight, tuple(cut(span.text)), code, near.astype(np.float32))
+    code = np.frombuffer(slot_codes(Slots(when=(iso,))), dtype=np.int8)
+    return DateTerm(said or iso, weight, tuple(cut(said)), code, near.astype(np.float32))
 
 
 def _speaker_words(speakers: Sequence[str]) -> dict[str, tuple[int, ...]]:

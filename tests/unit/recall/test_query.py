@@ -104,6 +104,17 @@ def test_words_of_slots_are_terms(memory: Memory) -> None:
     assert query.text == ""
 
 
+def test_a_time_given_as_a_slot_is_looked_for_like_one_in_the_words(memory: Memory) -> None:
+    asked = read(memory, Cue(text="", slots=Slots(who=("Ada",), when=("2023-05-08",))))
+    said = read(memory, Cue(text="on 8 May 2023"))
+    assert [date.near.tolist() for date in asked.dates] == [date.near.tolist() for date in said.dates]
+    assert asked.dates[0].weight == pytest.approx(said.dates[0].weight)
+    both = Cue(text="on 8 May 2023", slots=Slots(when=("2023-05-08", "some day")))
+    assert len(read(memory, both).dates) == 1
+    hit = memory.recall(Cue(text="", slots=Slots(who=("Ada",), when=("2023-08-20",)))).hits[0]
+    assert hit.trace.text == "The harbour is loud."
+
+
 def test_a_cue_is_data_whatever_it_looks_like(memory: Memory) -> None:
     for cue in ('" OR 1 NEAR(', "text:harbour* AND NOT (", "lisbon); DROP TABLE trace;--", "-harbour ^ {speaker}:"):
         memory.recall(cue)
