@@ -109,6 +109,8 @@ class ConsolidationConfig:
                 value = getattr(part, entry.name)
                 if isinstance(value, float) and not 0.0 <= value < float("inf"):
                     raise ConfigError(f"{type(part).__name__}.{entry.name} must be a number >= 0, not {value!r}")
+        if min(training.guard, training.strangers) < 0:
+            raise ConfigError("TrainingConfig.guard and strangers must be at least 0")
         doses = (selection.light, selection.rich, selection.walked)
         threads = 1 if training.threads is None else training.threads
         if min(training.batch, training.checkpoint, threads, *doses, self.keep) < 1:
