@@ -1,4 +1,4 @@
-"""A machine without CUDA, and a process that is out of memory: said by a typed error, and nothing acknowledged is lost."""
+"""A machine without CUDA, and a process that is out of memory: a typed error, and nothing acknowledged is lost."""
 
 from __future__ import annotations
 
