@@ -77,6 +77,7 @@ def evaluate(
         int, typer.Option(min=1, help="consolidation: items taught each night.", rich_help_panel="Model")
     ] = 50,
     nights: Annotated[int, typer.Option(min=1, help="consolidation: how many.", rich_help_panel="Model")] = 1,
+    each: Annotated[int, typer.Option(min=1, help="consolidation: facts about one name.", rich_help_panel="Model")] = 1,
     steps: Annotated[
         int, typer.Option(min=1, help="reader --ablate: of each training.", rich_help_panel="Model")
     ] = ABLATION_STEPS,
@@ -90,7 +91,7 @@ def evaluate(
     if ablate and suite not in ("reader", "consolidation"):
         raise typer.BadParameter("--ablate is of the suites reader and consolidation")
     if suite == "consolidation":
-        _show(_nights(data, facts, nights, local_model(model, device), system, ablate, seed), out)
+        _show(_nights(data, facts, nights, each, local_model(model, device), system, ablate, seed), out)
         return
     if suite == "poisoning":
         _show(_poisoning(data, embedder, limit, seed), out)
@@ -158,7 +159,14 @@ def _measure_model(
 
 
 def _nights(
-    file: Path | None, facts: int, nights: int, model: LocalModel, systems: list[str] | None, ablate: bool, seed: int
+    file: Path | None,
+    facts: int,
+    nights: int,
+    each: int,
+    model: LocalModel,
+    systems: list[str] | None,
+    ablate: bool,
+    seed: int,
 ) -> Report:
     from hippo_agent.consolidation.night import Base
     from hippo_agent.evaluation.suites.consolidation import run_consolidation
@@ -170,6 +178,7 @@ def _nights(
             model=model.id,
             facts=facts,
             nights=nights,
+            each=each,
             file=file,
             systems=systems,
             ablate=ablate,

@@ -15,14 +15,17 @@ from hippo_agent.consolidation.encode import Encoded, encode
 from hippo_agent.consolidation.forms import ASKING
 from hippo_agent.consolidation.guarding import GuardTexts
 from hippo_agent.consolidation.items import Item
-from hippo_agent.consolidation.phrases import kind_of_subject, phrases
+from hippo_agent.consolidation.phrases import kind_of_subject, phrases, relation_of
 from hippo_agent.model.tiny.documents import ANSWER, Piece, context, document
 from hippo_agent.model.tiny.names import Split, invent, look_alike
+from hippo_agent.model.tiny.relations import RELATIONS
+from hippo_agent.model.tiny.wordings import more_asks
 from hippo_agent.model.tiny.worlds import UNKNOWN, Wording, ask, draw
 
-__all__ = ["Abilities", "abilities", "guard_texts"]
+__all__ = ["Abilities", "abilities", "guard_texts", "told_of", "unsaid"]
 
-_KIN = 0.7  # share of questions about strangers that ask what tonight's items are asked; a third have look-alike names
+_UNSAID = 0.3  # share of questions about strangers that ask of a taught subject what was never said of it
+_KIN = 0.7  # share of the others that ask what tonight's items are asked; a third have look-alike names
 _VARIED = 0.6  # share of them in the further wordings that items are replayed in: no wording may come to mean unknown
 _LONGEST = 192  # tokens of a guard text
 _CHARACTERS = 8  # of a token, at most: what is longer need not be cut into tokens to be left out
@@ -52,7 +55,7 @@ def guard_texts(
     """Texts for the guard of a night that teaches ``items``; ``extra``, the user's own, are among the documents."""
     rng = random.Random(f"guard/{seed}")
     asker = Asker(tokenizer)
-    taught = {(item.subject.casefold(), item.relation) for item in items}
+    taught = told_of(items)
     told = [encode(tokenizer, "", text, closed=False) for text in extra] if documents else []
     told = [text for text in told if len(text.ids) <= max_tokens]
     wanted = len(told) + documents
@@ -92,16 +95,50 @@ def _weighted(tokenizer: Any, pieces: Sequence[Piece]) -> Encoded:
 
 
 def _about_a_stranger(rng: random.Random, items: Sequence[Item], taught: set[tuple[str, str]]) -> str:
+    if items and rng.random() < _UNSAID and (question := unsaid(rng, rng.choice(items), taught)):
+        return question
     if items and rng.random() < _KIN:
         item = rng.choice(items)
         kind = kind_of_subject(item)
         same = rng.random() < 0.35 and kind != "event"
         name = look_alike(rng, kind, item.subject, "train") if same else invent(rng, kind, "train")
-        if (name.casefold(), item.relation) not in taught:
+        if (name.casefold(), _name_of(item)) not in taught:
             said = phrases(replace(item, subject=name))
             return rng.choice(said.varied if said.varied and rng.random() < _VARIED else said.questions)
     fact = draw(rng, 1, split="train", crowding=0.0, updates=0.0).facts[0]
     return ask(rng, fact, wording=Wording(varied=_VARIED)).text
+
+
+def unsaid(rng: random.Random, item: Item, taught: set[tuple[str, str]], *, fresh: bool = False) -> str:
+    """A question about the item's subject that no item answers; nothing for a subject of unknown kind.
+
+    ``taught``: (subject in small letters, name of the relation) of all items, see `told_of`. ``fresh``: in words that
+    no training shows.
+    """
+    if relation_of(item) is None:
+        return ""
+    others = [
+        relation
+        for relation in RELATIONS
+        if relation.subject == kind_of_subject(item)
+        and not relation.detail
+        and (item.subject.casefold(), relation.name) not in taught
+    ]
+    if not others:
+        return ""
+    relation = rng.choice(others)
+    templates = more_asks(relation) if rng.random() < _VARIED else relation.asks
+    return rng.choice((fresh and relation.fresh) or templates or relation.asks).format(x=item.subject, d="", y="")
+
+
+def told_of(items: Sequence[Item]) -> set[tuple[str, str]]:
+    """(subject in small letters, name of the relation) of the items."""
+    return {(item.subject.casefold(), _name_of(item)) for item in items}
+
+
+def _name_of(item: Item) -> str:
+    known = relation_of(item)
+    return item.relation if known is None else known.name
 
 
 def abilities(tokenizer: Any, *, seed: int, count: int = 200, split: Split = "validation") -> Abilities:

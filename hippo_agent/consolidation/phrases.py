@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from hippo_agent.consolidation.items import Item
 from hippo_agent.model.tiny.names import Kind
-from hippo_agent.model.tiny.relations import RELATIONS
+from hippo_agent.model.tiny.relations import RELATIONS, Relation
 from hippo_agent.model.tiny.wordings import more_asks
 
-__all__ = ["Phrases", "kind_of_subject", "phrases", "two_hop"]
+__all__ = ["Phrases", "kind_of_subject", "phrases", "relation_of", "two_hop"]
 
 _BOOK = {relation.name: relation for relation in RELATIONS}
 #: Names of the relational store -> names of the phrase book.
@@ -69,7 +69,7 @@ class Phrases:
 
 def phrases(item: Item) -> Phrases:
     """The item in all the words there are for it; the sentence as it was written is the first statement."""
-    relation = _BOOK.get(_KNOWN.get(item.relation, item.relation))
+    relation = relation_of(item)
     written = (item.text,) if item.value in item.text else ()
     if relation is None:
         said = f"{item.subject} {item.relation} {item.value}"
@@ -99,13 +99,18 @@ def phrases(item: Item) -> Phrases:
 def two_hop(first: Item, second: Item) -> tuple[str, ...]:
     """Questions about the second item that name its subject by the first: "Where does the boss of Ada live?"."""
     named = phrases(first).of
-    relation = _BOOK.get(_KNOWN.get(second.relation, second.relation))
+    relation = relation_of(second)
     if named is None or relation is None or first.value.casefold() != second.subject.casefold():
         return ()
     return tuple(ask.format(x=named, d=second.detail) for ask in relation.asks)
 
 
+def relation_of(item: Item) -> Relation | None:
+    """The item's relation in the phrase book."""
+    return _BOOK.get(_KNOWN.get(item.relation, item.relation))
+
+
 def kind_of_subject(item: Item) -> Kind:
     """What the item is about: "person" when its relation does not say."""
-    relation = _BOOK.get(_KNOWN.get(item.relation, item.relation))
+    relation = relation_of(item)
     return "person" if relation is None else relation.subject

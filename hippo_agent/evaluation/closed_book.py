@@ -13,7 +13,7 @@ from typing import Any
 from hippo_agent.consolidation.asking import Asker
 from hippo_agent.consolidation.encode import Encoded, encode
 from hippo_agent.consolidation.forms import ASKING, render
-from hippo_agent.consolidation.guard import Abilities, abilities
+from hippo_agent.consolidation.guard import Abilities, abilities, told_of, unsaid
 from hippo_agent.consolidation.items import Item
 from hippo_agent.consolidation.night import Base
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
@@ -35,6 +35,11 @@ class Paper:
         rng = random.Random(f"paper/{seed}")
         neighbours = [self._neighbour(rng, rng.choice(items)) for _ in range(_QUESTIONS)]
         self._neighbours = continuations(base.model, neighbours, self._pad, end=base.tokenizer.eos_token_id)
+        taught = told_of(items)
+        silent = [unsaid(rng, rng.choice(items), taught, fresh=True) for _ in range(_QUESTIONS)]
+        self._unsaid = continuations(
+            base.model, [self._open(rng, text) for text in silent if text], self._pad, end=base.tokenizer.eos_token_id
+        )
         self._abilities: Abilities = abilities(base.tokenizer, seed=seed, count=_QUESTIONS, split="test")
         self._loss = loss(base.model, self._abilities.language, self._pad)
 
@@ -55,6 +60,8 @@ class Paper:
         if first:
             out["night1_retained"] = self.answered(model, first)
         out["locality"] = self._share(model, self._neighbours)
+        if self._unsaid:
+            out["locality_unsaid"] = self._share(model, self._unsaid)
         out["lm_loss_ratio"] = loss(model, self._abilities.language, self._pad) / self._loss
         out["in_context_em"] = self._share(model, self._abilities.in_context)
         out["abstention"] = self._share(model, self._abilities.strangers)
@@ -86,7 +93,9 @@ class Paper:
 
     def _neighbour(self, rng: random.Random, item: Item) -> Encoded:
         other = replace(item, subject=invent(rng, kind_of_subject(item), "test"))
-        question = rng.choice(phrases(other).questions)
+        return self._open(rng, rng.choice(phrases(other).questions))
+
+    def _open(self, rng: random.Random, question: str) -> Encoded:
         return encode(self._tokenizer, self._asker(rng.choice(ASKING), question), "", closed=False)
 
     def _share(self, model: Any, texts: Sequence[Encoded]) -> float:

@@ -27,7 +27,7 @@ from hippo_agent.evaluation.data.known_facts import counterfactuals
 from hippo_agent.evaluation.report import Report, versions
 from hippo_agent.evaluation.run import Row
 from hippo_agent.evaluation.throughput import against_bare_loop
-from hippo_agent.model.tiny.worlds import draw
+from hippo_agent.model.tiny.worlds import Fact, draw
 
 __all__ = ["ABLATIONS", "SYSTEMS", "System", "Taught", "evaluate", "invented", "run_consolidation"]
 
@@ -82,15 +82,29 @@ class Taught:
     reasons: Sequence[Sequence[str]] = ()
 
 
-def invented(count: int, *, seed: int, taken: Sequence[Item] = ()) -> list[Item]:
-    """Facts about names that nothing has seen: no two of a subject with the same relation."""
+def invented(count: int, *, seed: int, taken: Sequence[Item] = (), each: int = 1) -> list[Item]:
+    """Facts about names that nothing has seen: no two of a subject with the same relation.
+
+    ``each``: facts about one subject, as far as there are relations for its kind.
+    """
     rng = random.Random(f"consolidation/{seed}")
     seen = {(item.relation, item.subject, item.detail) for item in taken}
     items: list[Item] = []
+    about: Fact | None = None
+    left = tries = 0
     while len(items) < count:
         fact = draw(rng, 1, split="test", crowding=0.0, updates=0.0).facts[0]
+        if about is not None and left and tries < 200:
+            tries += 1
+            if fact.relation.subject != about.relation.subject or fact.value == about.subject:
+                continue
+            text = fact.text.replace(fact.subject, about.subject)
+            fact = replace(fact, subject=about.subject, text=text)
+        else:
+            about, left, tries = fact, each, 0
         if fact.key in seen:
             continue
+        left, tries = left - 1, 0
         seen.add(fact.key)
         key = key_of(fact.subject, fact.relation.name, fact.detail, fact.value)
         items.append(
@@ -115,6 +129,7 @@ def run_consolidation(
     model: str,
     facts: int = 50,
     nights: int = 1,
+    each: int = 1,
     file: Path | None = None,
     systems: Sequence[str] | None = None,
     ablate: bool = False,
@@ -123,11 +138,12 @@ def run_consolidation(
 ) -> Report:
     """Teach ``facts`` invented items a night (or those of a known-facts ``file``, turned false); report every night.
 
-    ``model`` names the base in the report. Raises ConfigError, DataError.
+    ``each``: so many facts about one subject. ``model`` names the base in the report. Raises ConfigError, DataError.
     """
-    if min(facts, nights) < 1:
-        raise ConfigError(f"facts and nights must be at least 1, not {facts!r} and {nights!r}")
-    every = counterfactuals(file, facts * nights, seed=seed) if file else invented(facts * nights, seed=seed)
+    if min(facts, nights, each) < 1:
+        raise ConfigError(f"facts, nights and each must be at least 1, not {facts!r}, {nights!r} and {each!r}")
+    count = facts * nights
+    every = counterfactuals(file, count, seed=seed) if file else invented(count, seed=seed, each=each)
     taught = [every[at : at + facts] for at in range(0, len(every), facts)]
     chosen = tuple(systems) if systems else (*SYSTEMS, *(ABLATIONS if ablate else ()))
     found = evaluate(base, taught, systems=chosen, seed=seed, tick=tick)
