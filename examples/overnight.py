@@ -60,9 +60,8 @@ def main() -> None:
             ask(memory, "By day, memory off:")
             clock.now += timedelta(days=2)  # nothing younger than a day is taught
             report = memory.consolidate()
-            print(
-                f"\nThe night: {report.new} new items, {'promoted' if report.promoted else 'rejected'}: {report.reason}."
-            )
+            outcome = "promoted" if report.promoted else "rejected"
+            print(f"\nThe night: {report.new} new items, {outcome}: {report.reason}.")
 
         with Memory(folder, embedder=HashingEmbedder(quiet=True), config=config, clock=clock) as memory:
             ask(memory, "\nNext morning, memory still off, from the weights:")

@@ -1,8 +1,9 @@
 """Items as texts to train on: statement, cloze, question, conversation, inverse, over two facts.
 
 Further wordings of the phrase book are only trained: a fact that was asked for in many words is known in others. Every
-item holds out one paraphrase of its question, and of the others one form: the gate asks for these. Which ones go round
-the items, so that each paraphrase and each form is trained, for other items; a form never comes to mean "unknown".
+item holds out one paraphrase of its question, and of another one form, where it can not of the plainest: the gate asks
+for these. Which ones go round the items, so that each paraphrase and each form is trained, for other items; a form
+never comes to mean "unknown".
 """
 
 from __future__ import annotations
@@ -48,13 +49,15 @@ def render(item: Item, writer: Writer, *, linked: Sequence[Item] = ()) -> list[R
         before, value, after = text.rpartition(item.value)
         if value and before.strip() and len(after) <= 1:
             out.append(Rendering(item.key, "cloze", before.rstrip(), f" {value}{after}", closed=False))
-    left_out = turn % len(said.questions)
+    count = len(said.questions)
+    left_out = 1 + turn % max(1, count - 1)  # never the first, which is what people ask
+    in_one_form = next((at % count for at in range(left_out + 1, left_out + count) if at % count), 0)
     for at, question in enumerate(said.questions):
         for number, form in enumerate(ASKING):
             held: Literal["", "paraphrase", "form"] = ""
-            if at == left_out and len(said.questions) > 1:
+            if at == left_out:
                 held = "paraphrase"
-            elif at == (left_out + 1) % len(said.questions) and number == (turn >> 8) % len(ASKING):
+            elif at == in_one_form and number == (turn >> 8) % len(ASKING):
                 held = "form"
             out.append(Rendering(item.key, form, writer[form](question), f" {item.value}", held))
     for at, question in enumerate(said.varied):

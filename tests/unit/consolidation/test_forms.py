@@ -22,6 +22,15 @@ def test_one_paraphrase_and_one_form_of_another_are_held_out() -> None:
     assert {one.answer for one in asked} == {" Tarn"}
 
 
+@pytest.mark.parametrize("relation", [relation.name for relation in RELATIONS if len(relation.asks) > 2])
+def test_the_plainest_question_is_trained_in_every_form(relation: str) -> None:
+    for name in ("Orla", "Bram", "Cato", "Dinu"):
+        one = item(name, relation=relation, detail="north")
+        plainest = [made for made in render(one, WRITER) if made.prompt.endswith(f": {phrases(one).questions[0]}")]
+        assert len(plainest) == len(ASKING)
+        assert not any(made.held for made in plainest)
+
+
 def test_what_is_held_out_goes_round_the_items() -> None:
     names = ["Orla", "Bram", "Cato", "Dinu", "Elke", "Fenn", "Gita", "Hugo", "Isla", "Jori", "Kemi", "Lazlo"]
     held = {
