@@ -1,4 +1,4 @@
-"""Remember a conversation history and recall from it, with scores and reasons.
+"""Remember a conversation history and recall from it, with scores and reasons; walk a map; learn overnight.
 
 Run: make demo                          the conversation that comes with the project
      make demo DATA=path/to/locomo.json  any file in the LoCoMo format
@@ -79,6 +79,13 @@ def main() -> int:
         ask = [sys.executable, __file__, "--memory", str(options.memory), "--ask", sample[0].question.text]
         subprocess.run([*ask, *(f"--namespace={part}" for part in sample[0].namespace)], check=True)
 
+    console.print(Rule("A map that it walked", align="left"))
+    walk(console, options.memory)
+
+    console.print(Rule("A night of replay: answers from the weights, half a minute on one core", align="left"))
+    console.file.flush()
+    subprocess.run([sys.executable, str(Path(__file__).with_name("overnight.py"))], check=True)
+
     console.print(Rule("Figures of this run", align="left"))
     size = sum(file.stat().st_size for file in options.memory.rglob("*") if file.is_file())
     console.print(f"write, one at a time   p50 {1000 * statistics.median(write_times):6.1f} ms   embedding included")
@@ -151,6 +158,32 @@ def judge_all(console: Console, memory: Memory, asked: list[Asked]) -> list[floa
             f"for {found} of them ({found / len(asked):.0%})."
         )
     return times
+
+
+WALK = (
+    ("Hall\nA cold hall with a clock.", None),
+    ("Kitchen\nA stove and copper pans.", "north"),
+    ("Pantry\nShelves of jars.", "east"),
+    ("Kitchen\nA stove and copper pans.", "west"),
+    ("Stairs\nWorn wooden stairs.", "up"),
+    ("Attic\nDusty boxes under the roof.", "up"),
+)
+
+
+def walk(console: Console, folder: Path) -> None:
+    """Walks through a house once, and plans a way in it that was never walked in one piece."""
+    with Memory(folder, namespace="house") as memory:
+        for seen, action in WALK:
+            memory.places.observe(seen, action=action)
+        memory.write("The ladder is behind the boxes.", source="user")
+    with Memory(folder, namespace="house") as memory:  # another day
+        hall, attic = (memory.places.named(name)[0].id for name in ("Hall", "Attic"))
+        plan = memory.places.plan(attic, start=hall)
+        console.print(
+            f"{len(memory.places.map)} places. Hall to attic: {', '.join(step.action for step in plan.steps)}"
+        )
+        here = memory.recall_here("ladder", place=attic, k=1)
+        console.print(f"Remembered in the attic: {here.traces[0].text}", markup=False)
 
 
 def ask_again(console: Console, options: argparse.Namespace) -> int:

@@ -15,12 +15,12 @@ from hippo_agent import Config, HashingEmbedder, Memory
 from hippo_agent.consolidation.config import ConsolidationConfig, GateLimits, TrainingConfig
 
 FACTS = {
-    "Where does Ostrevan live?": "Ostrevan lives in Quillmar.",
+    "Where does Ostrevan live?": "Ostrevan lives in Tarnholm.",
     "Who is the boss of Ostrevan?": "Ostrevan's boss is Tamsika.",
     "Where does Belvane live?": "Belvane lives in Druskholm.",
     "Who does Belvane work for?": "Belvane works for Fennoric.",
     "Where does Ilsabet live?": "Ilsabet lives in Corvane.",
-    "Who is the boss of Belvane?": "Belvane's boss is Ilsabet.",
+    "Who is the boss of Belvane?": "Belvane's boss is Morvane.",
     "Who is the mayor of Druskholm?": "The mayor of Druskholm is Norvane.",
 }
 STRANGER = "Where does Marwenna live?"  # nobody ever said

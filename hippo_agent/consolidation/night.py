@@ -110,9 +110,10 @@ class Night:
         steps = config.steps or steps
         config = replace(config, steps=steps)
         documents, strangers = guards_for(steps, config)
+        unread = {*tonight.refused, *warm.refused}  # what is not taught has to stay unknown
         guard = guard_texts(
             tokenizer,
-            (*plan.tonight, *plan.warm),
+            [item for item in (*plan.tonight, *plan.warm) if item.key not in unread],
             documents=documents,
             strangers=strangers,
             seed=config.seed,

@@ -133,7 +133,8 @@ EXPECTED = {
         "Lena sold her kayak in Ghent to a dentist who collects maps of canals.",
         "Lena danced on a ferry near Turku until the accordion player ran out of songs.",
     },
-    "demo.py": {"✓", "Remember:", "Recall:"},
+    "demo.py": {"✓", "Remember:", "Recall:", "5 places. Hall to attic: north, up, up", "Druskholm"},
+    "overnight.py": {"One fact is forgotten: the weights that knew it serve no more.", "Druskholm", "Norvane"},
     "planning_bot.py": {
         "From memory: won in 16 steps, each one planned.",
         "By habit: won in 16 steps, 2 decisions.",
