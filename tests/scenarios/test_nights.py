@@ -15,7 +15,7 @@ from hippo_agent.errors import ReadOnlyMemory
 
 START = datetime(2026, 3, 1, 3, tzinfo=timezone.utc)
 FACTS = (
-    ("Where does Ostrevan live?", "Ostrevan lives in Quillmar.", "Quillmar"),
+    ("Where does Ostrevan live?", "Ostrevan lives in Tarnholm.", "Tarnholm"),
     ("Who is the boss of Ostrevan?", "Ostrevan's boss is Tamsika.", "Tamsika"),
     ("Where does Belvane live?", "Belvane lives in Druskholm.", "Druskholm"),
     ("Who does Belvane work for?", "Belvane works for Fennoric.", "Fennoric"),
@@ -74,17 +74,18 @@ def test_a_night_puts_facts_into_the_weights_and_forgetting_takes_them_out(memor
     assert report.maintenance == {"duplicates merged": 0, "facts let in": 0, "superseded changes": 0}
     known = [value in asked(memory, question) for question, _, value in FACTS]
     assert sum(known) >= 3
+    assert known[0]
     answer = memory.ask(FACTS[0][0], kinds=["nothing"])
     assert answer.version == 1
 
-    forgotten = memory.recall("Ostrevan lives in Quillmar").traces[0]
+    forgotten = memory.recall("Ostrevan lives in Tarnholm").traces[0]
     memory.forget(trace_id=forgotten.id)
     assert memory.nights.serving() is None
-    assert "Quillmar" not in asked(memory, FACTS[0][0])
+    assert "Tarnholm" not in asked(memory, FACTS[0][0])
 
     again = memory.consolidate(progress=False)
     assert again.promoted, again.reason
-    assert "Quillmar" not in asked(memory, FACTS[0][0])
+    assert "Tarnholm" not in asked(memory, FACTS[0][0])
     assert forgotten.id not in memory.nights.versions()[-1].traces
     assert [version.number for version in memory.nights.versions()] == [2]
 
@@ -123,7 +124,7 @@ def test_untrusted_and_private_facts_are_never_taught(tmp_path: Path, clock: Clo
     with Memory(
         tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=QUICK), clock=clock
     ) as memory:
-        memory.write("Ostrevan lives in Quillmar.", source="web", principal="a page")
+        memory.write("Ostrevan lives in Tarnholm.", source="web", principal="a page")
         memory.write("Belvane lives in Druskholm.", source="user", principal="mira", meta={"consolidate": False})
         clock.now = START + timedelta(days=2)
         report = memory.consolidate(dry_run=True)
@@ -149,7 +150,7 @@ def test_a_night_teaches_the_steps_that_were_walked_and_a_forgotten_place_takes_
     tmp_path: Path, clock: Clock
 ) -> None:
     ungated = replace(QUICK, training=replace(QUICK.training, steps=1), gate=GateLimits(enabled=False, questions=2))
-    walk = (("Quillmar\nA hall.", None), ("Druskholm\nDusty shelves.", "north"), ("Tarnfell\nOld boxes.", "up"))
+    walk = (("Tarnholm\nA hall.", None), ("Druskholm\nDusty shelves.", "north"), ("Tarnfell\nOld boxes.", "up"))
     with Memory(
         tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=Config(consolidation=ungated), clock=clock
     ) as memory:
