@@ -21,7 +21,7 @@ from hippo_agent.consolidation.lessons import Prepared, Teaching, remembered
 from hippo_agent.consolidation.phrases import kind_of_subject, phrases
 from hippo_agent.consolidation.probe import continuations, exact
 from hippo_agent.consolidation.schedule import Plan
-from hippo_agent.consolidation.trainer import Lessons, Trained, rank_for, steps_for, train
+from hippo_agent.consolidation.trainer import Lessons, Trained, rank_for, steps_for, threads, train
 from hippo_agent.errors import NothingToTeach
 from hippo_agent.model.tiny.names import invent
 
@@ -84,6 +84,18 @@ class Night:
         2004.07211), and the steps follow from tonight's items, not from all.
         Raises NothingToTeach when the base can read none of the items, UntrustedReplay when one is not trusted.
         """
+        with threads(self.base.model, self.config.training):  # reading and the gate too: small models want one
+            yield from self._train(plan, trusted, canaries, draft, start, tick)
+
+    def _train(
+        self,
+        plan: Plan,
+        trusted: Callable[[Item], bool],
+        canaries: Sequence[Item],
+        draft: Path | None,
+        start: Mapping[str, Any] | None,
+        tick: Callable[[str, int, int], None] | None,
+    ) -> Iterator[tuple[Any, Result]]:
         config, tokenizer = self.config.training, self.base.tokenizer
         plan = _in_order(plan)
 

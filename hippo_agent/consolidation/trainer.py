@@ -25,7 +25,7 @@ from hippo_agent.errors import UntrustedReplay
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Lesson", "Lessons", "Teacher", "Trained", "rank_for", "steps_for", "train"]
+__all__ = ["Lesson", "Lessons", "Teacher", "Trained", "rank_for", "steps_for", "threads", "train"]
 
 _SMALL = 50_000_000  # parameters
 _PER_VIEW = 4  # renderings of one item that share a batch
@@ -108,8 +108,7 @@ def train(
     if smuggled := [lesson.key for lesson in everything if not lesson.trusted]:
         what = f"{len(smuggled)} items did not pass the selection ({smuggled[0]!r})"
         raise UntrustedReplay(f"{what}; nothing was trained")
-    threads = config.threads or (1 if model.num_parameters() < _SMALL else None)
-    with _threads(threads), _plain_attention(model):
+    with threads(model, config), _plain_attention(model):
         return _train(model, lessons, config, pad, draft, tick)
 
 
@@ -184,13 +183,13 @@ def _train(
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """So many threads of the CPU inside; None: as it is."""
+def threads(model: Any, config: TrainingConfig) -> Iterator[None]:
+    """So many threads of the CPU inside as the settings say, or as suit the size of the model."""
     import torch
 
     before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
+    count = config.threads or (1 if model.num_parameters() < _SMALL else before)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
