@@ -82,9 +82,10 @@ def main() -> int:
     console.print(Rule("A map that it walked", align="left"))
     walk(console, options.memory)
 
-    console.print(Rule("A night of replay: answers from the weights, half a minute on one core", align="left"))
-    console.file.flush()
-    subprocess.run([sys.executable, str(Path(__file__).with_name("overnight.py"))], check=True)
+    if options.night:
+        console.print(Rule("A night of replay: answers from the weights, half a minute on one core", align="left"))
+        console.file.flush()
+        subprocess.run([sys.executable, str(Path(__file__).with_name("overnight.py"))], check=True)
 
     console.print(Rule("Figures of this run", align="left"))
     size = sum(file.stat().st_size for file in options.memory.rglob("*") if file.is_file())
@@ -111,6 +112,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--memory", type=Path, default=FOLDER, help="folder of the memory (default: %(default)s)")
     parser.add_argument("--questions", type=int, default=5, help="how many to show (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--night", action=argparse.BooleanOptionalAction, default=True, help="learn overnight, too")
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--namespace", action="append", default=[], help=argparse.SUPPRESS)
     return parser.parse_args()
