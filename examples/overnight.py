@@ -27,7 +27,7 @@ STRANGER = "Where does Marwenna live?"  # nobody ever said
 EVENING = datetime(2026, 3, 1, 20, tzinfo=timezone.utc)
 #: A short night, and a gate that asks fewer questions than the default one.
 SHORT = ConsolidationConfig(
-    training=TrainingConfig(steps=120, batch=40, guard=3, strangers=8),
+    training=TrainingConfig(steps=100, batch=32, guard=2, strangers=8),
     gate=GateLimits(questions=40, paraphrase=0.5),
 )
 
