@@ -18,6 +18,7 @@ from hippo_agent.consolidation.night import Base
 from hippo_agent.consolidation.probe import continuations, exact, loss, pad_of
 from hippo_agent.consolidation.trainer import Lesson, Lessons, draw, train
 from hippo_agent.errors import UntrustedReplay
+from hippo_agent.evaluation.throughput import against_bare_loop
 
 CONFIG = TrainingConfig(
     rank=4, steps=20, batch=4, guard=2, strangers=2, warm_up=3, checkpoint=8, threads=1, half=False, learning_rate=1e-2
@@ -162,3 +163,11 @@ def test_an_answer_is_scored_from_its_first_token_to_the_end_mark(base: Base) ->
     assert set(text.weights[: text.start]) == {0.3}
     assert set(text.weights[text.start :]) == {1.0}
     assert isinstance(text, Encoded)
+
+
+def test_the_race_against_a_bare_loop_leaves_the_base_as_it_was(base: Base, lessons: Lessons) -> None:
+    texts = [text for one in lessons.tonight for text in one.texts]
+    before = loss(base.model, texts, pad_of(base.tokenizer))
+    assert against_bare_loop(base, tuple(lessons.tonight), CONFIG) > 0
+    assert loss(base.model, texts, pad_of(base.tokenizer)) == before
+    assert not any("lora_" in name for name, _ in base.model.named_parameters())
