@@ -128,7 +128,11 @@ class Memory:
         )
         self._episodes.restore()
         self._items = Items(
-            self._record.database, embed=self._vectors.embed, embedder_id=lambda: self._vectors.id, clock=clock
+            self._record.database,
+            embed=self._vectors.embed,
+            embedder_id=lambda: self._vectors.id,
+            clock=clock,
+            redact=self._screen.value,
         )
         self._recaller = Recaller(
             self._record,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -65,11 +65,19 @@ class Items:
     Args:
         embed: texts to vectors, ``embedder_id`` names it. Texts of another embedder are embedded anew when searched.
         clock: now, timezone-aware.
+        redact: a JSON value without what must not be kept, before it is stored, embedded or logged.
     """
 
     def __init__(
-        self, database: Database, *, embed: Embed, embedder_id: Callable[[], str], clock: Callable[[], datetime]
+        self,
+        database: Database,
+        *,
+        embed: Embed,
+        embedder_id: Callable[[], str],
+        clock: Callable[[], datetime],
+        redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
+        self._redact = redact
         self._database = database
         self._embed = embed
         self._embedder_id = embedder_id
@@ -77,13 +85,16 @@ class Items:
 
     def searched_by(self, embed: Embed, embedder_id: str) -> Items:
         """The same documents with another embedder."""
-        return Items(self._database, embed=embed, embedder_id=lambda: embedder_id, clock=self._clock)
+        return Items(
+            self._database, embed=embed, embedder_id=lambda: embedder_id, clock=self._clock, redact=self._redact
+        )
 
     def write(self, writes: Sequence[ItemWrite]) -> None:
         """Put and delete in order, all or nothing; what has expired goes too.
 
         Raises InvalidInput (not JSON, not text, a time to live that is no positive number); nothing was changed.
         """
+        writes = [self._screened(write) for write in writes]
         prepared = [(write, _value(write), _until(write.minutes)) for write in writes]
         texts = [text for write in writes for _, text in write.texts]
         for write in writes:
@@ -111,6 +122,13 @@ class Items:
                     "INSERT OR REPLACE INTO item_text VALUES (?, ?, ?, ?, ?)",
                     [(number, field, text, *next(vectors)) for field, text in write.texts],
                 )
+
+    def _screened(self, write: ItemWrite) -> ItemWrite:
+        if write.value is None:
+            return write
+        _value(write)  # what is no JSON is said before anything is looked into
+        texts = tuple((field, self._redact({field: text})[field]) for field, text in write.texts)
+        return replace(write, value=self._redact(write.value), texts=texts)
 
     def get(self, namespace: Namespace, key: str, *, expired: bool = False) -> Item | None:
         """The document under a key; ``expired`` ones count as gone unless asked for."""

@@ -107,6 +107,10 @@ class Screen:
             found += personal
         return text
 
+    def value(self, value: Any) -> Any:
+        """A JSON value without secrets (and personal data), its keys as they are."""
+        return self._values(value, [])
+
     def _values(self, value: Any, found: list[str]) -> Any:
         if isinstance(value, str):
             return self.text(value, found)

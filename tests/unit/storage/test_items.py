@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hippo_agent import HashingEmbedder
+from hippo_agent import Config, HashingEmbedder, Memory
 from hippo_agent.errors import InvalidInput, ReadOnlyMemory
 from hippo_agent.storage.items import Item, Items, ItemWrite
 from hippo_agent.storage.record import SqliteRecord
+from hippo_agent.trust.config import TrustConfig
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -190,3 +191,24 @@ def test_documents_are_those_of_a_dict(moves: list[Any], tmp_path_factory: pytes
         living = {at: value for at, (value, until) in model.items() if until is None or until > clock.now}
         assert {(item.namespace, item.key): item.value["v"] for item in items.under()} == living
         assert items.namespaces() == sorted({namespace for namespace, _ in living})
+
+
+@pytest.mark.parametrize("secrets", ["redact", "keep"])
+def test_secrets_are_taken_out_of_documents_before_they_are_stored(tmp_path: Path, secrets: Any) -> None:
+    key = "AKIAIOSFODNN7EXAMPLE"
+    value = {"note": f"deploy with {key}", "deep": [{"password": "hunter2-hunter2"}], "count": 3}
+    config = Config(trust=TrustConfig(secrets=secrets))
+    with Memory(tmp_path / "bank", embedder=HashingEmbedder(quiet=True), config=config) as memory:
+        texts = [("note", value["note"]), ("password", "hunter2-hunter2")]
+        memory.items.write([ItemWrite(namespace=("notes",), key="k", value=value, texts=texts)])
+        held = memory.items.get(("notes",), "k")
+        assert held is not None
+        assert (held.value == value) is (secrets == "keep")
+        assert held.value["count"] == 3
+    found = [path for path in (tmp_path / "bank").rglob("*") if path.is_file() and _holds(path, key, "hunter2-hunter2")]
+    assert bool(found) is (secrets == "keep")
+
+
+def _holds(path: Path, *texts: str) -> bool:
+    raw = path.read_bytes()
+    return any(text.encode() in raw for text in texts)
