@@ -2,7 +2,8 @@
 
     python examples/overnight.py
 
-Everything runs on the CPU with the model in the package. Memory is off in every question here: no trace is read.
+Everything runs on the CPU with the model in the package. Memory is off in every question here: no trace is read. The
+names are such as hippo-tiny can read; with "Quillmar" and "Ilsabet" as values it refused two of these facts.
 """
 
 from __future__ import annotations
